@@ -1,0 +1,71 @@
+"""The media store: pictures named by their content, in a folder or in object storage."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+KEY: Final = re.compile(r"(faces|xmaps|masks)/[0-9a-f]{2}/[0-9a-f]{64}\.png")
+
+
+class MediaKeyError(LookupError):
+    """A key that no picture of the store can have, or that the store does not hold."""
+
+
+def media_key(kind: str, data: bytes) -> str:
+    """Return the key of a PNG: its kind (``faces``, ``xmaps``, ``masks``) and its SHA-256."""
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{kind}/{digest[:2]}/{digest}.png"
+
+
+class MediaStore:
+    """Reads and writes pictures under one folder or fsspec URL.
+
+    Keys hold the hash of what they name: a picture never changes, may be cached for ever, and
+    writing it twice is the same as writing it once.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._files, self._root = fsspec.core.url_to_fs(url)
+
+    def write(self, kind: str, data: bytes) -> str:
+        """Store a PNG whole or not at all, and return its key."""
+        key = media_key(kind, data)
+        if isinstance(self._files, LocalFileSystem):
+            _write_file(Path(self._root) / key, data)
+        elif not self._files.exists(f"{self._root}/{key}"):
+            self._files.pipe_file(f"{self._root}/{key}", data)
+        return key
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes of ``key``; ``MediaKeyError`` where there is no such picture."""
+        if not KEY.fullmatch(key):
+            raise MediaKeyError(f"{key!r} is not the key of a picture.")
+        try:
+            data: bytes = self._files.cat_file(f"{self._root}/{key}")
+        except FileNotFoundError:
+            raise MediaKeyError(f"The media store holds no {key}.") from None
+        return data
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    """Write through a temporary name in the same folder: a killed process leaves no half file."""
+    if path.exists() and path.stat().st_size == len(data):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
