@@ -1,0 +1,120 @@
+"""Colours of a similarity map, and its blend into the image (Algorithm 2); pure NumPy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from compute.occlusion import IMAGE_SHAPE, IMAGE_SIZE
+
+# ColorBrewer's 11-class diverging scheme PiYG (C. Brewer, 2003), from magenta to green.
+_PIYG_ANCHORS: Final = np.array(
+    [
+        (142, 1, 82),
+        (197, 27, 125),
+        (222, 119, 174),
+        (241, 182, 218),
+        (253, 224, 239),
+        (247, 247, 247),
+        (230, 245, 208),
+        (184, 225, 134),
+        (127, 188, 65),
+        (77, 146, 33),
+        (39, 100, 25),
+    ]
+)
+
+
+def _table() -> NDArray[np.float64]:
+    at = np.linspace(0, 1, 256)
+    anchors_at = np.linspace(0, 1, len(_PIYG_ANCHORS))
+    channels = [np.interp(at, anchors_at, channel / 255) for channel in _PIYG_ANCHORS.T]
+    table = np.stack(channels, axis=1)
+    table.setflags(write=False)
+    return table
+
+
+PIYG: Final = _table()
+"""(256, 3) float64 RGB in [0, 1] over similarity -1 to 1: magenta dissimilar, green similar."""
+
+
+def _colours(similarity_map: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(similarity_map, dtype=np.float64)
+    if values.shape != (IMAGE_SIZE, IMAGE_SIZE) or not np.isfinite(values).all():
+        size = (IMAGE_SIZE, IMAGE_SIZE)
+        raise ValueError(f"similarity map of shape {values.shape}: expected {size}, finite.")
+    index = np.clip(np.floor((values + 1) / 2 * 256), 0, 255).astype(np.intp)
+    colours: NDArray[np.float64] = PIYG[index]
+    return colours
+
+
+def colour_map(similarity_map: ArrayLike) -> NDArray[np.uint8]:
+    """Colour a (112, 112) map in [-1, 1]: (112, 112, 3) uint8 RGB; values outside are clipped."""
+    return np.rint(_colours(similarity_map) * 255).astype(np.uint8)
+
+
+def xmap(image: NDArray[np.uint8], similarity_map: ArrayLike) -> NDArray[np.uint8]:
+    """Blend a similarity map into its image (Algorithm 2).
+
+    Lightness comes from the image (HLS), hue (HLS) and saturation (HSV) from the map's colours;
+    all in float, rounded half to even at the end.
+
+    Parameters
+    ----------
+    image
+        (112, 112, 3) uint8 RGB.
+    similarity_map
+        (112, 112) in [-1, 1].
+
+    Returns
+    -------
+    (112, 112, 3) uint8 RGB.
+
+    Raises
+    ------
+    ValueError
+        For an image or a map of another shape or dtype.
+    """
+    if image.shape != IMAGE_SHAPE or image.dtype != np.uint8:
+        raise ValueError(
+            f"image is {image.dtype} of shape {image.shape}, expected uint8 of {IMAGE_SHAPE} RGB."
+        )
+    pixels = image / 255
+    lightness = (pixels.max(axis=2) + pixels.min(axis=2)) / 2
+    hue, saturation = _hue_and_hsv_saturation(_colours(similarity_map))
+    return np.rint(_hls_to_rgb(hue, lightness, saturation) * 255).astype(np.uint8)
+
+
+def _hue_and_hsv_saturation(
+    colours: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return hue in turns [0, 1) and the saturation of HSV, (max - min) / max."""
+    red, green, blue = np.moveaxis(colours, -1, 0)
+    high = colours.max(axis=-1)
+    chroma = high - colours.min(axis=-1)
+    safe = np.where(chroma > 0, chroma, 1.0)
+    sector = np.select(
+        [high == red, high == green],
+        [((green - blue) / safe) % 6, (blue - red) / safe + 2],
+        (red - green) / safe + 4,
+    )
+    hue: NDArray[np.float64] = np.where(chroma > 0, sector / 6, 0.0)
+    saturation = np.divide(chroma, high, out=np.zeros_like(high), where=high > 0)
+    return hue, saturation
+
+
+def _hls_to_rgb(
+    hue: NDArray[np.float64], lightness: NDArray[np.float64], saturation: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Convert HLS, all in [0, 1], to RGB in [0, 1]: the hexcone formula, without branches."""
+    reach = saturation * np.minimum(lightness, 1 - lightness)
+    channels = []
+    for shift in (0, 8, 4):
+        position = (shift + hue * 12) % 12
+        channels.append(
+            lightness - reach * np.clip(np.minimum(position - 3, 9 - position), -1.0, 1.0)
+        )
+    rgb: NDArray[np.float64] = np.clip(np.stack(channels, axis=-1), 0.0, 1.0)
+    return rgb

@@ -1,0 +1,29 @@
+"""What can go wrong in the pipeline, one class per condition; messages say how to mend it."""
+
+
+class ComputeError(Exception):
+    """Base of every error that the pipeline reports without a traceback."""
+
+
+class ImageError(ComputeError):
+    """An image that is unreadable, too small or of the wrong shape."""
+
+
+class EmbeddingError(ComputeError):
+    """Embeddings of the wrong shape, not finite, or zero."""
+
+
+class ModelError(ComputeError):
+    """A model file or a registry entry that cannot be used."""
+
+
+class DatasetError(ComputeError):
+    """A dataset that cannot be imported or read."""
+
+
+class HashMismatchError(ComputeError):
+    """A file whose SHA-256 is not the pinned one."""
+
+
+class RunError(ComputeError):
+    """A run that cannot start or go on."""
