@@ -1,33 +1,102 @@
-"""Connections: SQLite in WAL mode with foreign keys, and a time limit on the site's queries."""
+"""Connections: how SQLite is opened, and a time limit on every query of a web request."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
 
-from flask import Flask
-from sqlalchemy import Engine, event, make_url
+from flask import Flask, has_request_context
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.extensions import db
+from app.settings import Settings
+
+# SQLite asks the clock every so many instructions of its machine: about 0.1 ms of work.
+INSTRUCTIONS_PER_CHECK: Final = 1000
+
+
+def engine_url(database_url: str) -> str:
+    """Return the URL that the engine opens, with read-only SQLite files named as such.
+
+    A database on a read-only file system (a container image) can have no lock and no journal
+    beside it: SQLite opens it only when told that nothing will change it (``immutable=1``).
+    """
+    url = make_url(database_url)
+    path = _sqlite_path(url)
+    if path is None or not path.is_file() or _is_writable(path):
+        return database_url
+    return f"sqlite:///file:{quote(str(path))}?mode=ro&immutable=1&uri=true"
 
 
 def init_app(app: Flask) -> None:
     """Prepare each new connection of the app's engine."""
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    settings: Settings = app.config["SETTINGS"]
+    path = _sqlite_path(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
     with app.app_context():
-        if url.get_backend_name() == "sqlite":
-            event.listen(db.engine, "connect", _prepare_sqlite)
+        engine = db.engine
+    if url.get_backend_name() == "sqlite":
+        _prepare_sqlite(engine, settings.query_seconds, immutable="immutable" in url.query)
+    elif url.get_backend_name() == "postgresql":
+        _limit_postgresql(engine, settings.query_seconds)
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA busy_timeout = 30000")
-    cursor.close()
+def _sqlite_path(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return None if url.database.startswith("file:") else Path(url.database)
 
 
-__all__ = ["Engine", "init_app"]
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _prepare_sqlite(engine: Engine, seconds: float, *, immutable: bool) -> None:
+    """Set the pragmas of each connection, and the limit on what a web request may run."""
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        if not isinstance(connection, sqlite3.Connection):
+            raise TypeError(f"{connection!r} is no connection of sqlite3.")
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if not immutable:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA busy_timeout = 30000")
+        cursor.close()
+        info = entry.info
+
+        def is_late() -> bool:
+            deadline = info.get("deadline")
+            return deadline is not None and time.monotonic() > deadline
+
+        connection.set_progress_handler(is_late, INSTRUCTIONS_PER_CHECK)
+
+    # The steps of a SQLite query run while its rows are fetched, so the deadline stands until the
+    # next statement. The pipeline and the commands have none.
+    @event.listens_for(engine, "before_cursor_execute")
+    def start_clock(connection: Connection, *_details: Any) -> None:
+        limited = has_request_context()
+        connection.info["deadline"] = time.monotonic() + seconds if limited else None
+
+
+def _limit_postgresql(engine: Engine, seconds: float) -> None:
+    """Let the server stop what a web request asks for too long; other work has no limit."""
+
+    @event.listens_for(engine, "begin")
+    def limit(connection: Connection) -> None:
+        if has_request_context():
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+
+
+__all__ = ["engine_url", "init_app"]

@@ -6,6 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Base
+from app.models.text import ordered_text
 
 
 class Dataset(Base):
@@ -14,7 +15,7 @@ class Dataset(Base):
     __tablename__ = "dataset"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(ordered_text(64), unique=True)
     title: Mapped[str] = mapped_column(String(200))
     licence: Mapped[str] = mapped_column(String(1000))
     source: Mapped[str] = mapped_column(String(1000))
@@ -32,8 +33,8 @@ class Image(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(255))
-    identity: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(ordered_text(255))
+    identity: Mapped[str] = mapped_column(ordered_text(200), index=True)
     sha256: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the aligned pixels (row-major RGB bytes)."""
     media: Mapped[str] = mapped_column(String(200))
@@ -67,10 +68,10 @@ class Pair(Base):
     image2_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
     genuine: Mapped[bool]
     fold: Mapped[int]
-    identity1: Mapped[str] = mapped_column(String(200))
-    identity2: Mapped[str] = mapped_column(String(200))
-    image1: Mapped[str] = mapped_column(String(255))
-    image2: Mapped[str] = mapped_column(String(255))
+    identity1: Mapped[str] = mapped_column(ordered_text(200))
+    identity2: Mapped[str] = mapped_column(ordered_text(200))
+    image1: Mapped[str] = mapped_column(ordered_text(255))
+    image2: Mapped[str] = mapped_column(ordered_text(255))
     quality1: Mapped[float | None]
     quality2: Mapped[float | None]
     quality_min: Mapped[float | None]

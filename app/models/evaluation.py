@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Base
 from app.models.dataset import Dataset, Pair
+from app.models.text import ordered_text
 
 
 class FaceModel(Base):
@@ -26,7 +27,7 @@ class FaceModel(Base):
     __tablename__ = "face_model"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(ordered_text(64), unique=True)
     title: Mapped[str] = mapped_column(String(200))
     licence: Mapped[str] = mapped_column(String(1000))
     source: Mapped[str] = mapped_column(String(1000))
@@ -105,9 +106,14 @@ class Result(Base):
     __table_args__ = (
         CheckConstraint("distance >= 0 AND distance <= 2", name="distance_range"),
         CheckConstraint("confidence >= 0.5 AND confidence <= 1", name="confidence_range"),
+        # Equal columns first, then the sort column, then the id: a page is read off the index.
+        # One set for a chosen dataset, one for all datasets together.
         Index("ix_result_distance", "model_id", "dataset_id", "distance", "pair_id"),
         Index("ix_result_confidence", "model_id", "dataset_id", "confidence", "pair_id"),
-        Index("ix_result_correct", "model_id", "dataset_id", "correct", "pair_id"),
+        Index("ix_result_model_distance", "model_id", "distance", "pair_id"),
+        Index("ix_result_model_confidence", "model_id", "confidence", "pair_id"),
+        # The confident mistakes of a model, and its least sure hits.
+        Index("ix_result_correct", "model_id", "dataset_id", "correct", "confidence", "pair_id"),
         Index("ix_result_explained", "model_id", "dataset_id", "explained", "pair_id"),
     )
 
