@@ -1,0 +1,145 @@
+"""The test site: a migrated database, fresh for each test, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.extensions import Base, db
+from app.media import MediaStore
+from app.settings import Settings
+from tests import factories
+
+POSTGRESQL = "XFV_TEST_POSTGRESQL"
+
+
+def site_settings(folder: Path, database_url: str, **more: str) -> Settings:
+    """Return settings that keep everything under ``folder``; ``more`` by environment name."""
+    return Settings.from_environment(
+        {
+            "DATABASE_URL": database_url,
+            "XFV_DATA_DIR": str(folder / "data"),
+            "XFV_MEDIA_URL": str(folder / "media"),
+            "XFV_REAL_DATA": "",
+            **more,
+        }
+    )
+
+
+def close_database(app: Flask) -> None:
+    """Close every connection: an open one would be a warning, and a warning is an error."""
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def migrate(settings: Settings) -> None:
+    """Build the database as a deployment does: by its migrations."""
+    app = create_app(settings)
+    with app.app_context():
+        flask_migrate.upgrade()
+    close_database(app)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a migrated, empty SQLite database, to be copied by each test."""
+    folder = tmp_path_factory.mktemp("migrated")
+    path = folder / "xfv.sqlite3"
+    migrate(site_settings(folder, f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a migrated database of this run, dropped afterwards."""
+    server = os.environ.get(POSTGRESQL)
+    if not server:
+        pytest.skip(f"{POSTGRESQL} names no PostgreSQL server")
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    name = f"xfv_test_{uuid.uuid4().hex[:12]}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    own = url.set(database=name).render_as_string(hide_password=False)
+    migrate(site_settings(tmp_path_factory.mktemp("postgresql"), own))
+    yield own
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a migrated, empty database that this test has to itself."""
+    if request.param == "sqlite":
+        path = tmp_path / "xfv.sqlite3"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("migrated_postgresql")
+    engine = create_engine(url)
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Return the settings of this test's site."""
+    return site_settings(tmp_path, database_url)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """Return the site on an empty database."""
+    app = create_app(settings)
+    app.testing = True
+    yield app
+    close_database(app)
+
+
+@pytest.fixture
+def media(settings: Settings) -> MediaStore:
+    """Return the media store of the site."""
+    return MediaStore(settings.media_url)
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """Return a session in the site's context, for tests below the pages and for factories."""
+    with app.app_context():
+        yield db.session()
+        db.session.remove()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Return a client of the site on an empty database."""
+    return app.test_client()
+
+
+@pytest.fixture
+def demo(app: Flask, media: MediaStore) -> Flask:
+    """Return the site with two datasets, three models and explanations (``make_demo``)."""
+    with app.app_context():
+        factories.make_demo(db.session(), media)
+    return app
+
+
+@pytest.fixture
+def demo_client(demo: Flask) -> FlaskClient:
+    """Return a client of the site that ``demo`` filled."""
+    return demo.test_client()
