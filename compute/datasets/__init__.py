@@ -1,0 +1,1 @@
+"""Datasets: what is known of them, their readers, and the store of aligned images."""

@@ -1,0 +1,226 @@
+"""The store of an imported dataset: aligned images once, pairs, hashes; written whole or not.
+
+``<data>/datasets/<name>/`` holds ``images.npy`` (M, 112, 112, 3) uint8 RGB, ``images.csv``,
+``pairs.csv``, ``skipped.csv``, perhaps ``masks.npy`` (Q, 112, 112) bool, and ``dataset.json``,
+which names the hash of each file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.datasets.catalogue import facts_of
+from compute.errors import DatasetError
+from compute.files import require_sha256, sha256_of_file, write_array, write_json, write_whole
+from compute.occlusion import IMAGE_SHAPE
+
+FORMAT: Final = 1
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One aligned image; its row in ``images.npy`` is its place in the list."""
+
+    name: str
+    identity: str
+    sha256: str
+    quality: float | None = None
+
+
+@dataclass(frozen=True)
+class PairRecord:
+    """One labelled pair; images by row, ``mask`` by row in ``masks.npy`` (or None)."""
+
+    id: int
+    image1: int
+    image2: int
+    genuine: bool
+    fold: int
+    mask: int | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something left out, and why: an image by name, or a pair by id."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """An imported dataset, its images memory-mapped.
+
+    Attributes
+    ----------
+    sha256
+        Hash over the hashes of images and pairs: what results of it depend on.
+    images
+        (M, 112, 112, 3) uint8 RGB, read-only.
+    masks
+        (Q, 112, 112) bool: what really differs in a pair, where the dataset knows it.
+    """
+
+    name: str
+    sha256: str
+    origin: dict[str, Any]
+    images: NDArray[np.uint8]
+    records: list[ImageRecord]
+    pairs: list[PairRecord]
+    skipped: list[Skipped]
+    masks: NDArray[np.bool_] | None
+
+
+def image_sha256(image: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of the pixels, row by row, RGB."""
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+def dataset_folder(data: Path, name: str) -> Path:
+    """Return where a dataset is stored, whether it is there or not."""
+    return data / "datasets" / facts_of(name).name
+
+
+def is_imported(data: Path, name: str) -> bool:
+    """Tell whether a dataset is in the store."""
+    return (dataset_folder(data, name) / "dataset.json").is_file()
+
+
+def write_dataset(
+    data: Path,
+    name: str,
+    *,
+    images: NDArray[np.uint8],
+    records: Sequence[ImageRecord],
+    pairs: Sequence[PairRecord],
+    skipped: Sequence[Skipped],
+    origin: dict[str, Any],
+    masks: NDArray[np.bool_] | None = None,
+) -> None:
+    """Store a dataset under its name in one rename; ``origin`` says what it was made from."""
+    target = dataset_folder(data, name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".writing-{name}-"))
+    try:
+        write_array(folder / "images.npy", images)
+        _write_table(folder / "images.csv", ImageRecord, records)
+        _write_table(folder / "pairs.csv", PairRecord, pairs)
+        _write_table(folder / "skipped.csv", Skipped, skipped)
+        if masks is not None:
+            write_array(folder / "masks.npy", masks)
+        hashes = {path.name: sha256_of_file(path) for path in sorted(folder.iterdir())}
+        write_json(
+            folder / "dataset.json",
+            {
+                "format": FORMAT,
+                "name": name,
+                "sha256": hashlib.sha256(json.dumps(hashes).encode()).hexdigest(),
+                "origin": origin,
+                "files": hashes,
+            },
+        )
+        folder.chmod(0o755)
+        folder.rename(target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def read_origin(data: Path, name: str) -> dict[str, Any]:
+    """Return what an imported dataset was made from."""
+    origin: dict[str, Any] = _summary(data, name)["origin"]
+    return origin
+
+
+def read_dataset(data: Path, name: str) -> StoredDataset:
+    """Open an imported dataset after checking the hash of each of its files.
+
+    Raises
+    ------
+    DatasetError
+        Where it is not imported, or of another format.
+    HashMismatchError
+        Where a file is not what was written at import.
+    """
+    folder = dataset_folder(data, name)
+    summary = _summary(data, name)
+    for file, expected in summary["files"].items():
+        require_sha256(folder / file, expected, remedy=f"Delete {folder} and import {name} again.")
+    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    if images.shape[1:] != IMAGE_SHAPE or images.dtype != np.uint8:
+        raise DatasetError(f"{folder}/images.npy holds {images.dtype} {images.shape}.")
+    with_masks = "masks.npy" in summary["files"]
+    return StoredDataset(
+        name=name,
+        sha256=summary["sha256"],
+        origin=summary["origin"],
+        images=images,
+        records=[
+            ImageRecord(
+                row["name"], row["identity"], row["sha256"], _optional(float, row["quality"])
+            )
+            for row in _read_table(folder / "images.csv")
+        ],
+        pairs=[
+            PairRecord(
+                id=int(row["id"]),
+                image1=int(row["image1"]),
+                image2=int(row["image2"]),
+                genuine=row["genuine"] == "1",
+                fold=int(row["fold"]),
+                mask=_optional(int, row["mask"]),
+            )
+            for row in _read_table(folder / "pairs.csv")
+        ],
+        skipped=[Skipped(**row) for row in _read_table(folder / "skipped.csv")],
+        masks=np.load(folder / "masks.npy", allow_pickle=False) if with_masks else None,
+    )
+
+
+def _summary(data: Path, name: str) -> dict[str, Any]:
+    folder = dataset_folder(data, name)
+    if not is_imported(data, name):
+        raise DatasetError(
+            f"Dataset {name!r} is not imported ({folder} is missing). Run: flask datasets import "
+            f"{name} --help"
+        )
+    summary: dict[str, Any] = json.loads((folder / "dataset.json").read_text())
+    if summary.get("format") != FORMAT:
+        raise DatasetError(
+            f"{folder}: format {summary.get('format')}, expected {FORMAT}. Delete the folder and "
+            f"import {name} again."
+        )
+    return summary
+
+
+def _optional(convert: Callable[[str], _T], text: str) -> _T | None:
+    return convert(text) if text else None
+
+
+def _write_table(path: Path, record: type[Any], rows: Iterable[Any]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(record))
+    for row in rows:
+        values = astuple(row)
+        writer.writerow(int(value) if isinstance(value, bool) else value for value in values)
+    write_whole(path, text.getvalue().encode())
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

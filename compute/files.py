@@ -1,0 +1,80 @@
+"""Files that appear whole or not at all, hashes, and locks between processes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import HashMismatchError, RunError
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_sha256(path: Path, expected: str, *, remedy: str) -> None:
+    """Raise ``HashMismatchError`` unless the file at ``path`` has the pinned hash."""
+    actual = sha256_of_file(path)
+    if actual != expected:
+        raise HashMismatchError(
+            f"{path}: SHA-256 is {actual}, expected {expected}. The file is damaged or is another "
+            f"one. {remedy}"
+        )
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write through a temporary name in the same folder, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object, whole or not at all."""
+    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write one array as ``.npy``, whole or not at all."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_whole(path, buffer.getvalue())
+
+
+@contextmanager
+def exclusive(path: Path, *, doing: str) -> Iterator[None]:
+    """Hold a lock file while ``doing`` something that must not run twice at a time.
+
+    The lock goes with the process, however it ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"Another process is {doing} (it holds {path}). Wait for it or stop it, then try "
+                "again."
+            ) from None
+        yield

@@ -1,0 +1,66 @@
+"""Encoded images in and out: RGB everywhere inside; the only BGR/RGB border is here."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from compute.errors import ImageError
+
+MIN_SIDE: Final = 32
+"""Below this many pixels a side there is no face to align."""
+MAX_PIXELS: Final = 50_000_000
+
+
+def decode(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode a JPEG, PNG or other picture whole, or not at all.
+
+    Parameters
+    ----------
+    data
+        The file's bytes.
+    name
+        What to call the image in an error.
+
+    Returns
+    -------
+    (H, W, 3) uint8 RGB.
+
+    Raises
+    ------
+    ImageError
+        For a picture that is unreadable, truncated, tiny or huge.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            width, height = picture.size
+            if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
+                raise ImageError(
+                    f"{name}: {width} x {height} pixels, expected sides of {MIN_SIDE} or more and "
+                    f"at most {MAX_PIXELS} pixels. Give a larger copy, or leave its pairs out."
+                )
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        # Pillow reports broken files by any of these
+        raise ImageError(
+            f"{name}: cannot be decoded ({error}; {len(data)} bytes). Fetch the file again."
+        ) from error
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Encode (H, W, 3) uint8 RGB or (H, W) uint8 grey as PNG."""
+    stored = to_bgr(image) if image.ndim == 3 else image
+    done, data = cv2.imencode(".png", stored)
+    if not done:
+        raise ImageError(f"OpenCV could not encode an image of shape {image.shape} as PNG.")
+    return data.tobytes()
+
+
+def to_bgr(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the channels in the order that OpenCV's functions take."""
+    return np.ascontiguousarray(image[..., ::-1])

@@ -1,0 +1,188 @@
+"""The registry of face verification models: a TOML file, and the ONNX files it pins by hash."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import tomli_w
+
+from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing, probe
+from compute.errors import ModelError
+from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model of the registry: what it is, how it is fed, what it returns.
+
+    Attributes
+    ----------
+    sha256
+        Pinned hash of the ONNX file, ``<name>.onnx`` beside the registry.
+    preprocessing
+        What becomes of an RGB image on its way in.
+    io
+        Names and shapes of input and output, as probed when the model was added.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    sha256: str
+    preprocessing: Preprocessing
+    io: ModelIO
+
+
+class ModelRegistry:
+    """Models in ``<folder>/registry.toml``."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / "models"
+        self._file = self._folder / "registry.toml"
+
+    def entries(self) -> dict[str, ModelEntry]:
+        """Return all models by name, in the order they were added.
+
+        Raises
+        ------
+        ModelError
+            Where the registry cannot be read; names the file and the entry.
+        """
+        if not self._file.is_file():
+            return {}
+        try:
+            content = tomllib.loads(self._file.read_text(encoding="utf-8"))
+            models = content["models"]
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+            raise ModelError(f"{self._file}: not a model registry ({error}).") from error
+        return {name: self._entry(name, stored) for name, stored in models.items()}
+
+    def get(self, name: str) -> ModelEntry:
+        """Return one model; ``ModelError`` lists the names there are."""
+        entries = self.entries()
+        if name not in entries:
+            have = ", ".join(entries) or "none yet"
+            raise ModelError(
+                f"Unknown model {name!r}; in the registry: {have}. Add it with: flask models add "
+                f"{name} --onnx FILE"
+            )
+        return entries[name]
+
+    def path(self, entry: ModelEntry) -> Path:
+        """Return the model's file after checking its hash."""
+        path = self._folder / f"{entry.name}.onnx"
+        if not path.is_file():
+            raise ModelError(f"{path} is missing. Copy the file of model {entry.name!r} there.")
+        require_sha256(path, entry.sha256, remedy=f"Copy the file that was added to {path}.")
+        return path
+
+    def add(
+        self,
+        name: str,
+        onnx: Path,
+        *,
+        preprocessing: Preprocessing,
+        layout: Literal["auto", "nchw", "nhwc"] = "auto",
+        title: str = "",
+        licence: str = "",
+        source: str = "",
+    ) -> ModelEntry:
+        """Check a model on fixed probe images, copy its file and pin its hash.
+
+        Adding the same file in the same way again changes nothing.
+
+        Raises
+        ------
+        ModelError
+            For a name or a file that cannot be used, or a name that means another model.
+        """
+        if not NAME.fullmatch(name) or "__" in name:
+            raise ModelError(
+                f"Model name {name!r}: expected 1 to 64 of a-z, 0-9, '-' and '_', beginning with a "
+                "letter or a digit, without '__'."
+            )
+        if not onnx.is_file():
+            raise ModelError(f"{onnx}: no such file. Check --onnx.")
+        with exclusive(self._folder / ".lock", doing="changing the model registry"):
+            entries = self.entries()
+            io = probe(onnx, preprocessing, layout)
+            entry = ModelEntry(
+                name=name,
+                title=title or name,
+                licence=licence,
+                source=source or onnx.name,
+                sha256=sha256_of_file(onnx),
+                preprocessing=preprocessing,
+                io=io,
+            )
+            known = entries.get(name)
+            if known is not None and (known.sha256, known.preprocessing, known.io) != (
+                entry.sha256,
+                entry.preprocessing,
+                entry.io,
+            ):
+                raise ModelError(
+                    f"Model {name!r} is in the registry already, with another file or another "
+                    f"preprocessing (SHA-256 {known.sha256[:12]}..., {known.preprocessing}). "
+                    "Choose another name: published results belong to the old one."
+                )
+            if known is not None:
+                return known
+            self._copy(onnx, entry)
+            self._write({**entries, name: entry})
+            return entry
+
+    def _copy(self, onnx: Path, entry: ModelEntry) -> None:
+        target = self._folder / f"{entry.name}.onnx"
+        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as copy:
+            temporary = Path(copy.name)
+        try:
+            shutil.copyfile(onnx, temporary)
+            require_sha256(temporary, entry.sha256, remedy="The file changed while it was copied.")
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _write(self, entries: Mapping[str, ModelEntry]) -> None:
+        models = {}
+        for name, entry in entries.items():
+            stored = asdict(entry)
+            del stored["name"]
+            models[name] = stored
+        write_whole(self._file, tomli_w.dumps({"models": models}).encode())
+
+    def _entry(self, name: str, stored: dict[str, Any]) -> ModelEntry:
+        expected = {field.name for field in fields(ModelEntry)} - {"name"}
+        if set(stored) != expected:
+            wrong = ", ".join(sorted(set(stored) ^ expected))
+            raise ModelError(f"{self._file}, model {name!r}: missing or unknown keys: {wrong}.")
+        given = stored["preprocessing"]
+        try:
+            preprocessing = Preprocessing(
+                color=given["color"], mean=tuple(given["mean"]), std=tuple(given["std"])
+            )
+            io = ModelIO(**stored["io"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{self._file}, model {name!r}: {error}.") from error
+        return ModelEntry(**{**stored, "name": name, "preprocessing": preprocessing, "io": io})
+
+
+def open_embedder(
+    registry: ModelRegistry, entry: ModelEntry, *, batch: int, threads: int
+) -> OnnxEmbedder:
+    """Load a model of the registry after checking its file's hash."""
+    return OnnxEmbedder(
+        registry.path(entry), entry.preprocessing, entry.io, batch=batch, threads=threads
+    )
