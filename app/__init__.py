@@ -18,9 +18,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.config["SETTINGS"] = settings
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    from app import database, models  # noqa: F401  the tables must be known before a migration
+    from app import cli, database, models  # noqa: F401  the tables must be known before a migration
 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     database.init_app(app)
+    cli.init_app(app)
     return app

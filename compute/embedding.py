@@ -90,6 +90,11 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
 
 
+def engine_name() -> str:
+    """Return what runs the models, as it is stored with results."""
+    return f"onnxruntime {onnxruntime.__version__} CPUExecutionProvider"
+
+
 class OnnxEmbedder:
     """uint8 (N, 112, 112, 3) RGB -> float32 (N, D) through ONNX Runtime on the CPU.
 
@@ -107,7 +112,6 @@ class OnnxEmbedder:
         threads: int = 0,
     ) -> None:
         self.batch = io.batch or batch
-        self.engine = f"onnxruntime {onnxruntime.__version__} CPUExecutionProvider"
         self._path = path
         self._io = io
         self._session = _session(path, threads)

@@ -142,6 +142,15 @@ class ModelRegistry:
             self._write({**entries, name: entry})
             return entry
 
+    def verify(self, entry: ModelEntry) -> None:
+        """Probe a model again; ``ModelError`` where it is not what was added."""
+        found = probe(self.path(entry), entry.preprocessing, entry.io.layout)
+        if found != entry.io:
+            raise ModelError(
+                f"Model {entry.name!r} was added as {entry.io} and now is {found}: another version "
+                "of ONNX Runtime reads it differently. Install the former one."
+            )
+
     def _copy(self, onnx: Path, entry: ModelEntry) -> None:
         target = self._folder / f"{entry.name}.onnx"
         with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as copy:

@@ -15,7 +15,6 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from compute.alignment import DETECTOR_SHA256, LandmarkDetector, align
 from compute.datasets import lfw
@@ -37,6 +36,7 @@ from compute.errors import DatasetError, ImageError
 from compute.files import exclusive, sha256_of_file, write_whole
 from compute.images import decode
 from compute.occlusion import IMAGE_SHAPE
+from compute.progress import progress_bar
 
 SHARD: Final = 256
 """Images that are lost at most when an import is killed."""
@@ -153,7 +153,7 @@ def _align_and_store(
     shards = _Shards(dataset_folder(data, name).parent / f".importing-{name}", origin, order)
     aligned: dict[str, NDArray[np.uint8]] = {}
     failed: dict[str, str] = {}
-    with tqdm(total=len(order), unit="image", desc=f"align {name}") as progress:
+    with progress_bar(f"align {name}", len(order), "image") as progress:
         for number, names in enumerate(shards.names):
             shard = shards.read(number)
             if shard is None:
@@ -277,6 +277,5 @@ def _sha256_of_source(path: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
         if file.is_file():
-            digest.update(f"{file.relative_to(path)} {sha256_of_file(file)}
-".encode())
+            digest.update(f"{file.relative_to(path)} {sha256_of_file(file)}\n".encode())
     return f"folder {digest.hexdigest()}"

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.datasets.catalogue import facts_of
-from compute.errors import DatasetError
+from compute.errors import DatasetError, HashMismatchError
 from compute.files import require_sha256, sha256_of_file, write_array, write_json, write_whole
 from compute.occlusion import IMAGE_SHAPE
 
@@ -189,6 +189,16 @@ def read_dataset(data: Path, name: str) -> StoredDataset:
         skipped=[Skipped(**row) for row in _read_table(folder / "skipped.csv")],
         masks=np.load(folder / "masks.npy", allow_pickle=False) if with_masks else None,
     )
+
+
+def require_images(dataset: StoredDataset) -> None:
+    """Compare every image with its own hash; ``HashMismatchError`` names the first that differs."""
+    for record, image in zip(dataset.records, dataset.images, strict=True):
+        if image_sha256(image) != record.sha256:
+            raise HashMismatchError(
+                f"{dataset.name}, {record.name}: pixels have SHA-256 {image_sha256(image)}, "
+                f"expected {record.sha256}. Import the dataset again."
+            )
 
 
 def _summary(data: Path, name: str) -> dict[str, Any]:

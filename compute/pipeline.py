@@ -1,0 +1,302 @@
+"""The pipeline: verify, then explain. Composition, progress and resuming; no formulas."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.datasets.store import PairRecord, Skipped, StoredDataset, read_dataset
+from compute.distances import cosine_distances
+from compute.errors import EmbeddingError, RunError
+from compute.explanation import OccludedFace, embed_occlusions, pair_deviations
+from compute.files import exclusive
+from compute.occlusion import OcclusionSpec
+from compute.progress import progress_bar
+from compute.publish import OpenSet, Publisher
+from compute.registry import NAME, ModelEntry, ModelRegistry, open_embedder
+from compute.rendering import render
+from compute.runs import Embeddings, current_conditions, embed_dataset, load_or_start
+from compute.schedule import ImageCache, by_component, in_turn, planned_computations
+from compute.verification import VerificationMetrics, verify
+
+Stage = Literal["verify", "explain", "all"]
+
+SPECS: Final[dict[str, OcclusionSpec]] = {
+    "default": OcclusionSpec(),
+    "published": OcclusionSpec(grid="published"),
+    "full": OcclusionSpec(grid="full"),
+}
+"""Specs by name; any other comes from a TOML file, whose name it takes."""
+
+
+@dataclass
+class RunReport:
+    """What a run did, for the terminal.
+
+    Attributes
+    ----------
+    lines
+        What was done, in words.
+    skipped
+        Everything that was left out, and why.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def named_spec(given: str) -> tuple[str, OcclusionSpec]:
+    """Return name and spec for a name of ``SPECS`` or the path of a TOML file.
+
+    Raises
+    ------
+    RunError
+        For an unknown name, or a file that is no spec.
+    """
+    if given in SPECS:
+        return given, SPECS[given]
+    path = Path(given)
+    if path.suffix != ".toml" or not path.is_file():
+        raise RunError(
+            f"--spec {given!r}: expected one of {', '.join(SPECS)}, or an existing TOML file."
+        )
+    if path.stem in SPECS or not NAME.fullmatch(path.stem) or "__" in path.stem:
+        raise RunError(
+            f"--spec {given!r}: the set takes the file's name; {path.stem!r} is taken or is not "
+            "made of a-z, 0-9, '-' and '_'. Rename the file."
+        )
+    try:
+        options = tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.stem, OcclusionSpec.from_dict(options)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: not an occlusion spec ({error}).") from error
+
+
+class Pipeline:
+    """Runs models over one imported dataset and publishes what they say."""
+
+    def __init__(
+        self, data: Path, dataset: str, publisher: Publisher, *, memory_gib: float
+    ) -> None:
+        self._data = data
+        self._dataset = read_dataset(data, dataset)
+        self._publisher = publisher
+        self._registry = ModelRegistry(data)
+        self._memory = memory_gib * 2**30
+        self._published = False
+
+    def run(
+        self,
+        model: str,
+        stage: Stage,
+        *,
+        spec: tuple[str, OcclusionSpec] = ("default", SPECS["default"]),
+        limit: int | None = None,
+        pair_ids: Sequence[int] | None = None,
+    ) -> RunReport:
+        """Take one model through a stage; what is finished already is not done again.
+
+        Raises
+        ------
+        ComputeError
+            Where nothing further can be done; what was published stays.
+        """
+        entry = self._registry.get(model)
+        selected = select_pairs(self._dataset, limit=limit, pair_ids=pair_ids)
+        lock = self._data / "locks" / f"{self._dataset.name}__{model}"
+        with exclusive(lock, doing=f"computing {model} on {self._dataset.name}"):
+            if not self._published:
+                self._publisher.dataset(self._dataset)
+                self._published = True
+            self._publisher.model(entry)
+            report = RunReport()
+            report.skipped += self._dataset.skipped
+            embeddings = self._verify(entry, report)
+            if stage != "verify":
+                self._explain(entry, embeddings, selected, spec, report)
+            return report
+
+    def _folder(self, entry: ModelEntry) -> Path:
+        return self._data / "runs" / self._dataset.name / entry.name
+
+    def _verify(self, entry: ModelEntry, report: RunReport) -> Embeddings:
+        """Embed every image and publish the evaluation, unless both are done."""
+        title = f"{entry.name} on {self._dataset.name}"
+        conditions = load_or_start(
+            self._folder(entry),
+            current_conditions(dataset_sha256=self._dataset.sha256, entry=entry),
+        )
+        embed = open_embedder(
+            self._registry, entry, batch=conditions.batch, threads=conditions.threads
+        )
+        with progress_bar(f"embed {title}", len(self._dataset.images), "image") as progress:
+            embeddings = embed_dataset(
+                self._folder(entry),
+                embed,
+                self._dataset.images,
+                batch=conditions.batch,
+                advance=progress.update,
+            )
+        pairs, skipped = _usable(self._dataset, embeddings)
+        report.skipped += skipped
+        if self._publisher.has_evaluation(self._dataset.name, entry.name):
+            report.lines.append(f"{title}: verified before, {len(pairs)} pairs.")
+            return embeddings
+        if not pairs:
+            reason = skipped[0].reason if skipped else "it has none"
+            raise RunError(f"{title}: no pair can be verified; the first reason: {reason}.")
+        verification = verify(
+            cosine_distances(
+                embeddings.rows[[pair.image1 for pair in pairs]],
+                embeddings.rows[[pair.image2 for pair in pairs]],
+            ),
+            np.array([pair.genuine for pair in pairs]),
+            np.array([pair.fold for pair in pairs]),
+        )
+        self._publisher.evaluation(
+            self._dataset.name, entry.name, pairs, verification, conditions, skipped=len(skipped)
+        )
+        report.lines.append(f"{title}: {_summary(verification.metrics, len(pairs))}")
+        fallbacks = {
+            fold: score.status
+            for fold, score in verification.validation.folds.items()
+            if score.status != "ok"
+        }
+        if fallbacks:
+            report.lines.append(f"{title}: the confidence falls back on folds {fallbacks}.")
+        return embeddings
+
+    def _explain(
+        self,
+        entry: ModelEntry,
+        embeddings: Embeddings,
+        selected: Sequence[PairRecord],
+        named: tuple[str, OcclusionSpec],
+        report: RunReport,
+    ) -> None:
+        """Explain the selected pairs that are not in the set yet, and publish each when it is."""
+        title = f"{entry.name} on {self._dataset.name}"
+        name, spec = named
+        usable = [pair for pair in selected if not embeddings.failed_of(pair)]
+        opened = self._publisher.open_set(
+            self._dataset.name,
+            entry.name,
+            name,
+            spec,
+            current_conditions(dataset_sha256=self._dataset.sha256, entry=entry),
+            wanted=len(usable),
+        )
+        todo = by_component([pair for pair in usable if pair.id not in opened.explained])
+        embed = open_embedder(self._registry, entry, batch=opened.batch, threads=opened.threads)
+        capacity = int(self._memory // (spec.count * entry.io.dimension * 4))
+        uses = [(pair.image1, pair.image2) for pair in todo]
+        planned = planned_computations(uses, capacity)
+        failed: dict[int, str] = {}
+
+        with progress_bar(f"explain {title}", planned * spec.count, "forward") as progress:
+
+            def counted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+                rows = embed(images)
+                progress.update(len(images))
+                return rows
+
+            def face(image: int) -> OccludedFace | None:
+                pixels = np.asarray(self._dataset.images[image])
+                try:
+                    occluded = embed_occlusions(counted, pixels, spec, batch=opened.batch)
+                except EmbeddingError as error:
+                    failed[image] = str(error)
+                    return None
+                return OccludedFace(embeddings.rows[image], occluded)
+
+            cache = ImageCache(uses, capacity, face)
+            skipped = []
+            for step, pair in enumerate(todo):
+                first, second = cache.get(step, uses[step])
+                if first is None or second is None:
+                    image = pair.image1 if first is None else pair.image2
+                    skipped.append(_skipped_pair(self._dataset, pair, image, failed[image]))
+                    continue
+                self._publish_explanation(opened, pair, (first, second), spec)
+                progress.set_postfix(pairs=f"{step + 1}/{len(todo)}", refresh=False)
+        if skipped:
+            self._publisher.settle_set(opened, wanted=len(usable) - len(skipped))
+            report.skipped += skipped
+        again = f"{cache.again} images embedded again" if cache.again else "no image twice"
+        report.lines.append(
+            f"{title}: {len(todo) - len(skipped)} pairs explained in set {name!r} "
+            f"({len(usable) - len(todo)} were before), {cache.computed} images under {spec.count} "
+            f"occlusions each, {again}."
+        )
+
+    def _publish_explanation(
+        self,
+        opened: OpenSet,
+        pair: PairRecord,
+        faces: tuple[OccludedFace, OccludedFace],
+        spec: OcclusionSpec,
+    ) -> None:
+        images = (
+            np.asarray(self._dataset.images[pair.image1]),
+            np.asarray(self._dataset.images[pair.image2]),
+        )
+        rendered = render(pair_deviations(*faces, spec), spec, images)
+        self._publisher.explanation(opened, pair.id, rendered)
+
+
+def select_pairs(
+    dataset: StoredDataset, *, limit: int | None, pair_ids: Sequence[int] | None
+) -> list[PairRecord]:
+    """Return the pairs to explain: those with the given ids, at most ``limit``, folds in turn.
+
+    Raises
+    ------
+    RunError
+        For an id that the dataset does not have, or a limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise RunError(f"--limit {limit}: expected 1 or more.")
+    pairs = dataset.pairs
+    if pair_ids is not None:
+        by_id = {pair.id: pair for pair in pairs}
+        unknown = [number for number in pair_ids if number not in by_id]
+        if unknown:
+            raise RunError(
+                f"--pairs: {dataset.name} has no pair {unknown[0]}; its ids go from "
+                f"{min(by_id)} to {max(by_id)}."
+            )
+        pairs = [by_id[number] for number in dict.fromkeys(pair_ids)]
+    return in_turn(pairs)[:limit]
+
+
+def _usable(
+    dataset: StoredDataset, embeddings: Embeddings
+) -> tuple[list[PairRecord], list[Skipped]]:
+    pairs, skipped = [], []
+    for pair in dataset.pairs:
+        bad = embeddings.failed_of(pair)
+        if bad is None:
+            pairs.append(pair)
+        else:
+            skipped.append(_skipped_pair(dataset, pair, bad, embeddings.failed[bad]))
+    return pairs, skipped
+
+
+def _skipped_pair(dataset: StoredDataset, pair: PairRecord, image: int, reason: str) -> Skipped:
+    return Skipped(f"pair {pair.id}", f"{dataset.records[image].name}: {reason}")
+
+
+def _summary(metrics: VerificationMetrics, pairs: int) -> str:
+    wrong = metrics.confidence_wrong
+    return (
+        f"{pairs} pairs, accuracy {metrics.accuracy:.2%} +- {metrics.accuracy_std:.2%}, mean "
+        f"threshold {metrics.threshold_mean:.3f}, EER {metrics.eer:.2%}, AUC {metrics.auc:.4f}, "
+        f"mean confidence {metrics.confidence_right or 0:.3f} where right, "
+        f"{'-' if wrong is None else format(wrong, '.3f')} where wrong."
+    )

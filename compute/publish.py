@@ -1,0 +1,328 @@
+"""The one door from the pipeline to the site: pictures into the media store, then rows.
+
+Pictures are named by their content and rows are written in one transaction per step, so that a
+killed run leaves at most pictures without rows, never rows without pictures.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import insert, select, update
+
+from app.extensions import db
+from app.media import MediaStore
+from app.models import (
+    Dataset,
+    Evaluation,
+    Explanation,
+    ExplanationSet,
+    FaceModel,
+    FoldScore,
+    Image,
+    Pair,
+    Result,
+)
+from compute.datasets.catalogue import facts_of
+from compute.datasets.store import PairRecord, StoredDataset
+from compute.errors import RunError
+from compute.images import encode_png
+from compute.occlusion import OcclusionSpec
+from compute.progress import progress_bar
+from compute.registry import ModelEntry
+from compute.rendering import RenderedExplanation
+from compute.runs import Conditions
+from compute.verification import Verification
+
+
+@dataclass(frozen=True)
+class OpenSet:
+    """An explanation set being filled."""
+
+    id: int
+    model_id: int
+    batch: int
+    threads: int
+    explained: frozenset[int]
+    """Ids of the pairs that are in it already."""
+
+
+class Publisher:
+    """Writes into the database and the media store of the current application."""
+
+    def __init__(self, media: MediaStore) -> None:
+        self._media = media
+
+    def dataset(self, dataset: StoredDataset) -> None:
+        """Publish images and pairs; a dataset that is there already is left as it is.
+
+        Raises
+        ------
+        RunError
+            Where another dataset is published under this name.
+        """
+        known = db.session.scalar(select(Dataset).filter_by(name=dataset.name))
+        if known is not None:
+            if known.sha256 != dataset.sha256:
+                raise RunError(
+                    f"The database holds another {dataset.name} (hash {known.sha256[:12]}..., "
+                    f"imported is {dataset.sha256[:12]}...). Use the data folder it came from, or "
+                    "another database."
+                )
+            return
+        faces = self._faces(dataset)
+        masks = [
+            self._media.write("masks", encode_png(mask.astype(np.uint8) * 255))
+            for mask in (dataset.masks if dataset.masks is not None else ())
+        ]
+        facts = facts_of(dataset.name)
+        row = Dataset(
+            name=facts.name,
+            title=facts.title,
+            licence=facts.licence,
+            source=facts.source,
+            sha256=dataset.sha256,
+            image_count=len(dataset.records),
+            pair_count=len(dataset.pairs),
+            skipped_count=facts.pairs - len(dataset.pairs),
+        )
+        db.session.add(row)
+        db.session.flush()
+        db.session.execute(
+            insert(Image),
+            [
+                {**asdict(record), "dataset_id": row.id, "media": key}
+                for record, key in zip(dataset.records, faces, strict=True)
+            ],
+        )
+        image_ids = dict(
+            db.session.execute(select(Image.name, Image.id).filter_by(dataset_id=row.id)).tuples()
+        )
+        db.session.execute(
+            insert(Pair), [_pair_row(p, dataset, row.id, image_ids, masks) for p in dataset.pairs]
+        )
+        db.session.commit()
+
+    def _faces(self, dataset: StoredDataset) -> list[str]:
+        keys = []
+        with progress_bar(f"publish {dataset.name}", len(dataset.images), "image") as progress:
+            for image in dataset.images:
+                keys.append(self._media.write("faces", encode_png(image)))
+                progress.update()
+        return keys
+
+    def model(self, entry: ModelEntry) -> int:
+        """Publish a model of the registry and return its row's id."""
+        known = db.session.scalar(select(FaceModel).filter_by(name=entry.name))
+        if known is not None:
+            if known.sha256 != entry.sha256:
+                raise RunError(
+                    f"The database holds another model {entry.name!r} (SHA-256 "
+                    f"{known.sha256[:12]}..., in the registry {entry.sha256[:12]}...). Add the "
+                    "model under another name."
+                )
+            return known.id
+        row = FaceModel(
+            name=entry.name,
+            title=entry.title,
+            licence=entry.licence,
+            source=entry.source,
+            sha256=entry.sha256,
+            dimension=entry.io.dimension,
+            preprocessing={**_jsonable(entry.preprocessing), "layout": entry.io.layout},
+        )
+        db.session.add(row)
+        db.session.commit()
+        return row.id
+
+    def has_evaluation(self, dataset: str, model: str) -> bool:
+        """Tell whether the evaluation of a model on a dataset is published."""
+        return self._evaluation(dataset, model) is not None
+
+    def evaluation(
+        self,
+        dataset: str,
+        model: str,
+        pairs: Sequence[PairRecord],
+        verification: Verification,
+        conditions: Conditions,
+        *,
+        skipped: int,
+    ) -> None:
+        """Publish metrics, folds and one result per pair, in one transaction."""
+        dataset_id = db.session.scalars(select(Dataset.id).filter_by(name=dataset)).one()
+        model_id = db.session.scalars(select(FaceModel.id).filter_by(name=model)).one()
+        row = Evaluation(
+            dataset_id=dataset_id,
+            model_id=model_id,
+            pair_count=len(pairs),
+            skipped_count=skipped,
+            **asdict(verification.metrics),
+            **asdict(conditions),
+            host=platform.node(),
+            finished=datetime.now(UTC),
+            folds=[
+                FoldScore(fold=fold, **asdict(score), accuracy=verification.fold_accuracy[fold])
+                for fold, score in verification.validation.folds.items()
+            ],
+        )
+        db.session.add(row)
+        columns = (
+            [pair.id for pair in pairs],
+            verification.distances.tolist(),
+            verification.validation.threshold.tolist(),
+            verification.validation.confidence.tolist(),
+            verification.validation.prediction.tolist(),
+            verification.correct.tolist(),
+        )
+        names = ("pair_id", "distance", "threshold", "confidence", "prediction", "correct")
+        fixed = {"model_id": model_id, "dataset_id": dataset_id, "explained": False}
+        db.session.execute(
+            insert(Result),
+            [
+                dict(zip(names, values, strict=True)) | fixed
+                for values in zip(*columns, strict=True)
+            ],
+        )
+        db.session.commit()
+
+    def open_set(
+        self,
+        dataset: str,
+        model: str,
+        name: str,
+        spec: OcclusionSpec,
+        current: Conditions,
+        *,
+        wanted: int,
+    ) -> OpenSet:
+        """Open an explanation set, or start it under the ``current`` current.
+
+        Raises
+        ------
+        RunError
+            Where the name belongs to another spec, or the set was begun with another engine.
+        """
+        evaluation = self._evaluation(dataset, model)
+        if evaluation is None:
+            raise RunError(f"{model} is not verified on {dataset} yet.")
+        row = db.session.scalar(
+            select(ExplanationSet).filter_by(evaluation_id=evaluation.id, name=name)
+        )
+        if row is None:
+            row = ExplanationSet(
+                evaluation_id=evaluation.id,
+                name=name,
+                spec=spec.to_dict(),
+                wanted_count=wanted,
+                code_version=current.code_version,
+                engine=current.engine,
+                batch=current.batch,
+                threads=current.threads,
+                host=platform.node(),
+                started=datetime.now(UTC),
+            )
+            db.session.add(row)
+        elif OcclusionSpec.from_dict(row.spec) != spec:
+            raise RunError(
+                f"Explanation set {name!r} of {model} on {dataset} has another spec: {row.spec}. "
+                "Give the new spec another name (the name of its TOML file)."
+            )
+        elif row.engine != current.engine:
+            raise RunError(
+                f"Explanation set {name!r} of {model} on {dataset} was begun with {row.engine}, "
+                f"now it is {current.engine}. Results must not mix: install the former, or give "
+                "the spec another name."
+            )
+        row.wanted_count = wanted
+        db.session.commit()
+        explained = db.session.scalars(select(Explanation.pair_id).filter_by(set_id=row.id))
+        return OpenSet(
+            id=row.id,
+            model_id=evaluation.model_id,
+            batch=row.batch,
+            threads=row.threads,
+            explained=frozenset(explained),
+        )
+
+    def explanation(self, opened: OpenSet, pair_id: int, rendered: RenderedExplanation) -> None:
+        """Publish one explained pair: pictures first, then its row."""
+        xmaps = {
+            name: self._media.write("xmaps", encode_png(image))
+            for name, image in rendered.xmaps.items()
+        }
+        db.session.execute(
+            insert(Explanation).values(
+                set_id=opened.id,
+                pair_id=pair_id,
+                status=rendered.status,
+                deviations=rendered.deviations,
+                scales=rendered.scales,
+                xmaps=xmaps,
+            )
+        )
+        db.session.execute(
+            update(Result)
+            .where(Result.pair_id == pair_id, Result.model_id == opened.model_id)
+            .values(explained=True)
+        )
+        db.session.commit()
+
+    def settle_set(self, opened: OpenSet, *, wanted: int) -> None:
+        """Lower what is wanted of a set, where some pairs turned out not to be explainable."""
+        db.session.execute(
+            update(ExplanationSet).where(ExplanationSet.id == opened.id).values(wanted_count=wanted)
+        )
+        db.session.commit()
+
+    @staticmethod
+    def _evaluation(dataset: str, model: str) -> Evaluation | None:
+        return db.session.scalar(
+            select(Evaluation)
+            .join(Evaluation.dataset)
+            .join(Evaluation.model)
+            .where(Dataset.name == dataset, FaceModel.name == model)
+        )
+
+
+def _pair_row(
+    pair: PairRecord,
+    dataset: StoredDataset,
+    dataset_id: int,
+    image_ids: dict[str, int],
+    masks: Sequence[str],
+) -> dict[str, Any]:
+    first, second = dataset.records[pair.image1], dataset.records[pair.image2]
+    return {
+        "id": pair.id,
+        "dataset_id": dataset_id,
+        "image1_id": image_ids[first.name],
+        "image2_id": image_ids[second.name],
+        "genuine": pair.genuine,
+        "fold": pair.fold,
+        "identity1": first.identity,
+        "identity2": second.identity,
+        "image1": first.name,
+        "image2": second.name,
+        "quality1": first.quality,
+        "quality2": second.quality,
+        "quality_min": _minimum((first.quality, second.quality)),
+        "mask_media": masks[pair.mask] if pair.mask is not None else None,
+    }
+
+
+def _minimum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return min(known) if len(known) == 2 else None
+
+
+def _jsonable(record: Any) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(record).items()
+    }

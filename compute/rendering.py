@@ -1,0 +1,69 @@
+"""What is published of an explained pair: deviations as stored, scales, X-Maps."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.blending import xmap
+from compute.explanation import ROWS, Method, Side, row_name
+from compute.occlusion import OcclusionSpec
+from compute.xmaps import NORMALISATIONS, Status, similarity_map
+
+_COMPRESSION: Final = 6
+
+
+@dataclass(frozen=True)
+class RenderedExplanation:
+    """One pair of one explanation set, ready to be published.
+
+    Attributes
+    ----------
+    deviations
+        zlib of (5, K) float32, little-endian, rows I1, I2, II1, II2, III.
+    scales
+        For each normalisation, max|S| of each row.
+    xmaps
+        (112, 112, 3) uint8 RGB by name: I1, I2, II1, II2, III1, III2 (method, side).
+    """
+
+    status: Status
+    deviations: bytes
+    scales: dict[str, dict[str, float]]
+    xmaps: dict[str, NDArray[np.uint8]]
+
+
+def render(
+    deviations: Mapping[tuple[Method, Side], NDArray[np.float64]],
+    spec: OcclusionSpec,
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+) -> RenderedExplanation:
+    """Draw the X-Maps of a pair and pack its deviations.
+
+    Everything is computed from the float32 values that are stored, so that whoever reads them back
+    gets the same maps.
+    """
+    stored = np.stack([deviations[row] for row in ROWS]).astype("<f4")
+    scales: dict[str, dict[str, float]] = {normalise: {} for normalise in NORMALISATIONS}
+    xmaps: dict[str, NDArray[np.uint8]] = {}
+    statuses: set[Status] = set()
+    for (method, side), values in zip(ROWS, stored, strict=True):
+        for normalise in NORMALISATIONS:
+            drawn = similarity_map(values, spec, normalise=normalise)
+            scales[normalise][row_name(method, side)] = drawn.scale
+            if normalise != "count":
+                continue
+            statuses.add(drawn.status)
+            for shown in (1, 2) if method == "III" else (side,):
+                xmaps[f"{method}{shown}"] = xmap(images[shown - 1], drawn.values)
+    return RenderedExplanation(
+        status="flat" if statuses == {"flat"} else "ok",
+        deviations=zlib.compress(stored.tobytes(), _COMPRESSION),
+        scales=scales,
+        xmaps=xmaps,
+    )

@@ -1,0 +1,143 @@
+"""Runs on disk: what is fixed when one starts, and the embeddings finished so far."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.version import VERSION
+from compute.datasets.store import PairRecord
+from compute.embedding import DEFAULT_BATCH, engine_name
+from compute.errors import EmbeddingError, RunError
+from compute.explanation import Embed
+from compute.files import write_array, write_json
+from compute.registry import ModelEntry
+
+_BATCHES_PER_SHARD: Final = 16
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What results depend on: fixed when a run starts, reused when it resumes."""
+
+    dataset_sha256: str
+    model_sha256: str
+    engine: str
+    batch: int
+    threads: int
+    code_version: str
+
+
+def current_conditions(*, dataset_sha256: str, entry: ModelEntry) -> Conditions:
+    """Return the conditions of a run that would start now."""
+    return Conditions(
+        dataset_sha256=dataset_sha256,
+        model_sha256=entry.sha256,
+        engine=engine_name(),
+        batch=entry.io.batch or DEFAULT_BATCH,
+        threads=len(os.sched_getaffinity(0)),
+        code_version=VERSION,
+    )
+
+
+def load_or_start(folder: Path, current: Conditions) -> Conditions:
+    """Return the conditions of the run in ``folder``; start one where there is none.
+
+    Raises
+    ------
+    RunError
+        Where the run was started on other data, another model or another engine.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        write_json(path, asdict(current))
+        return current
+    stored = Conditions(**json.loads(path.read_text()))
+    for name in ("dataset_sha256", "model_sha256", "engine"):
+        before, now = getattr(stored, name), getattr(current, name)
+        if before != now:
+            raise RunError(
+                f"{path}: the run was started with {name} {before}, now it is {now}. Results must "
+                f"not mix: restore the former, or delete {folder} to start again."
+            )
+    return stored
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """All images of a dataset through one model.
+
+    Attributes
+    ----------
+    rows
+        (M, D) float32; rows of failed images are zero.
+    failed
+        Why an image has no usable embedding, by row.
+    """
+
+    rows: NDArray[np.float32]
+    failed: dict[int, str]
+
+    def failed_of(self, pair: PairRecord) -> int | None:
+        """Return the first image of a pair without a usable embedding, or None."""
+        return next((i for i in (pair.image1, pair.image2) if i in self.failed), None)
+
+
+def embed_dataset(
+    folder: Path,
+    embed: Embed,
+    images: NDArray[np.uint8],
+    *,
+    batch: int,
+    advance: Callable[[int], object],
+) -> Embeddings:
+    """Embed all images, batch by batch in their order; finished shards are read back.
+
+    Parameters
+    ----------
+    folder
+        Where shards are kept.
+    advance
+        Called with the number of images done since the last call.
+    """
+    size = batch * _BATCHES_PER_SHARD
+    shards = []
+    for start in range(0, len(images), size):
+        path = folder / f"embeddings-{start // size:05d}.npy"
+        if path.is_file():
+            rows = np.load(path, allow_pickle=False)
+        else:
+            rows = _embed_shard(embed, images[start : start + size], batch)
+            write_array(path, rows)
+        shards.append(rows)
+        advance(len(rows))
+    rows = np.concatenate(shards)
+    bad = ~np.isfinite(rows).all(axis=1) | (rows == 0).all(axis=1)
+    failed = {
+        int(i): "the model gives a zero embedding or one that is not finite"
+        for i in np.flatnonzero(bad)
+    }
+    rows[bad] = 0
+    return Embeddings(rows, failed)
+
+
+def _embed_shard(embed: Embed, images: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
+    """Embed a shard in whole batches; values are judged later, row by row."""
+    parts = []
+    for start in range(0, len(images), batch):
+        chunk = np.asarray(images[start : start + batch])
+        rows = np.asarray(embed(chunk))
+        if rows.ndim != 2 or len(rows) != len(chunk):
+            raise EmbeddingError(
+                f"the model returned shape {rows.shape} for {len(chunk)} images, expected "
+                f"({len(chunk)}, D)."
+            )
+        parts.append(rows.astype(np.float32, copy=False))
+    return np.concatenate(parts)
