@@ -4,24 +4,39 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.assets import Assets
 from app.extensions import db, migrate
+from app.media import MediaStore
 from app.settings import ROOT, Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Build the site from ``settings`` (from the environment where none are given)."""
     settings = settings or Settings.from_environment()
-    app = Flask(
-        __name__,
-        template_folder=str(ROOT / "templates"),
-        static_folder=str(ROOT / "static"),
-    )
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["SETTINGS"] = settings
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    from app import cli, database, models  # noqa: F401  the tables must be known before a migration
+    app.extensions["media_store"] = MediaStore(settings.media_url)
+    from app import cli, database, errors, headers, models  # noqa: F401  tables before migrations
 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     database.init_app(app)
+    errors.init_app(app)
+    headers.init_app(app)
     cli.init_app(app)
+    Assets(ROOT / "static").init_app(app)
+    _register_pages(app)
     return app
+
+
+def _register_pages(app: Flask) -> None:
+    from app.pages.routes import blueprint as pages
+    from app.viewer.api import blueprint as explanations
+    from app.viewer.context import scientific
+    from app.viewer.media import blueprint as media
+    from app.viewer.routes import blueprint as viewer
+
+    for blueprint in (pages, viewer, media, explanations):
+        app.register_blueprint(blueprint)
+    app.add_template_filter(scientific)
