@@ -50,6 +50,8 @@ class LandmarkDetector:
 
     def __init__(self, path: Path) -> None:
         require_sha256(path, DETECTOR_SHA256, remedy=f"Fetch it again from the {DETECTOR_SOURCE}.")
+        # OpenCV 5 says at load that its new engine has no other targets than the default.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         self._detector = cv2.FaceDetectorYN.create(
             str(path), "", (IMAGE_SIZE, IMAGE_SIZE), score_threshold=_SCORE_THRESHOLD
         )
