@@ -1,0 +1,1 @@
+"""The API: the explorer's rows and the evaluations, as JSON and CSV."""

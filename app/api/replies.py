@@ -1,0 +1,27 @@
+"""How the API answers: JSON in the order it was built, links that work from anywhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, request, url_for
+
+from app.explorer.filters import Params, query_text, read_query_string
+
+
+def reply(body: Any) -> Response:
+    """Return ``body`` as JSON: keys in their own order (models stand as they were asked for)."""
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(text + "\n", mimetype="application/json")
+
+
+def absolute(endpoint: str, params: Params | None = None, **parts: Any) -> str:
+    """Return the absolute URL of an endpoint with query parameters, which may repeat."""
+    url = url_for(endpoint, _external=True, **parts)
+    return f"{url}?{query_text(params)}" if params else url
+
+
+def query_params() -> Params:
+    """Return the parameters of the request's query string, read strictly."""
+    return read_query_string(request.query_string)

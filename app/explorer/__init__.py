@@ -1,0 +1,1 @@
+"""The explorer: the query grammar, its statements, and the page that shows the rows."""

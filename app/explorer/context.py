@@ -1,0 +1,319 @@
+"""The explorer's page as its template draws it: every link, chip and field is ready made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import url_for
+
+from app.explorer.catalogue import Catalogue, Named
+from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, Column, ColumnRef, Kind
+from app.explorer.filters import (
+    MOST_SORT_KEYS,
+    PAGES,
+    ExplorerQuery,
+    Params,
+    SortKey,
+    query_text,
+)
+from app.explorer.page import Page
+from app.explorer.sentence import describe_filter, describe_key
+
+PAIR_HEADERS: Final = ("id", "dataset", "genuine", "fold", "identity1", "identity2", "quality_min")
+MODEL_HEADERS: Final = ("distance", "confidence", "prediction", "correct", "explained")
+# The parameters that have a field of their own in the form; all others ride along hidden.
+PAIR_FIELDS: Final = ("genuine", "fold", "identity1__contains", "identity2__contains")
+MODEL_FIELDS: Final = (
+    "prediction",
+    "correct",
+    "explained",
+    "confidence__gte",
+    "confidence__lte",
+    "distance__gte",
+    "distance__lte",
+)
+PAGE_SIZES: Final = (25, 50, 100, 200)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The head of a column: a link that sorts by it."""
+
+    label: str
+    help: str
+    url: str
+    """Sort by this column alone; where it is the only key already, turn or drop it."""
+    add_url: str
+    """Add the column as a further key, or turn it."""
+    aria_sort: str | None
+    """``ascending`` or ``descending`` where it is the first key."""
+    badge: str
+    """An arrow and, among several keys, its number."""
+    numeric: bool
+    name: str
+
+
+@dataclass(frozen=True)
+class ModelGroup:
+    """The columns of one model."""
+
+    model: Named
+    headers: tuple[Header, ...]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A condition in words, and the query without it."""
+
+    words: str
+    url: str
+
+
+@dataclass(frozen=True)
+class PageLink:
+    """A link to a numbered page; no URL stands for a gap."""
+
+    number: int
+    url: str | None
+    current: bool
+
+
+@dataclass(frozen=True)
+class Form:
+    """The filter form: what stands in its fields, and what it carries along unseen."""
+
+    values: dict[str, str]
+    hidden: Params
+    datasets: tuple[tuple[Named, bool], ...]
+    models: tuple[tuple[Named, bool], ...]
+    sorts: tuple[tuple[str, str], ...]
+    """Value and words of each choice of the sort field."""
+    sizes: tuple[int, ...]
+    opened: tuple[str, ...] = ()
+    """Models with a condition: their fields are shown from the start."""
+
+
+@dataclass(frozen=True)
+class ExplorerContext:
+    """Everything that ``explorer/index.html`` reads."""
+
+    page: Page
+    title: str
+    headers: dict[str, Header]
+    groups: tuple[ModelGroup, ...]
+    chips: tuple[Chip, ...]
+    clear_url: str
+    pages: tuple[PageLink, ...]
+    next_url: str | None
+    previous_url: str | None
+    csv_url: str
+    json_url: str
+    count_url: str | None
+    """Asks for the exact number, where the count stopped early."""
+    form: Form
+    back: str
+    """The query string that leads back here, for the viewer."""
+    site_is_empty: bool = field(default=False)
+
+    @property
+    def rows_words(self) -> str:
+        """Which rows of how many: "51-100 of 6,000"."""
+        page = self.page
+        if not page.rows:
+            return "No rows here"
+        total = f"{page.count.number:,}" if page.count.exact else f"over {page.count.number:,}"
+        return f"{page.first + 1:,}–{page.first + len(page.rows):,} of {total}"
+
+
+def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
+    """Build the context of one page."""
+    query = page.query
+    headers = {
+        name: _header(query, ColumnRef(PAIR_COLUMNS[name]), _pair_label(PAIR_COLUMNS[name]))
+        for name in PAIR_HEADERS
+    }
+    start = query.place()
+    return ExplorerContext(
+        page=page,
+        title=page.description,
+        headers=headers,
+        groups=tuple(_group(query, model) for model in query.models),
+        chips=_chips(query),
+        clear_url=explorer_url(
+            ExplorerQuery(
+                datasets=query.datasets,
+                chosen_models=query.chosen_models,
+                sort=query.sort,
+                size=query.size,
+            )
+        ),
+        pages=_page_links(page),
+        next_url=explorer_url(page.next) if page.next else None,
+        previous_url=explorer_url(page.previous) if page.previous else None,
+        csv_url=_url("api.pairs_csv", start.with_size(50).params(count=False)),
+        json_url=_url("api.pairs", query.params()),
+        count_url=None if page.count.exact else _url("explorer.index", _counted(query)),
+        form=_form(query, catalogue),
+        back=query_text(query.params()),
+        site_is_empty=not catalogue.datasets,
+    )
+
+
+def explorer_url(query: ExplorerQuery) -> str:
+    """Return the explorer's URL for a query."""
+    return _url("explorer.index", query.params())
+
+
+def viewer_url(pair_id: int, back: str, model: str | None = None) -> str:
+    """Return the viewer's URL for a pair, with the way back to the list."""
+    choice = {"model": model, "results": back}
+    params = {name: value for name, value in choice.items() if value}
+    url = url_for("viewer.pair", pair_id=pair_id)
+    return f"{url}?{urlencode(params)}" if params else url
+
+
+def _url(endpoint: str, params: Params) -> str:
+    return f"{url_for(endpoint)}?{query_text(params)}" if params else url_for(endpoint)
+
+
+def _counted(query: ExplorerQuery) -> Params:
+    return [*query.params(count=False), ("count", "all")]
+
+
+def _pair_label(column: Column) -> str:
+    return column.words[0].upper() + column.words[1:]
+
+
+def _group(query: ExplorerQuery, model: Named) -> ModelGroup:
+    short = {"correct": "Right", "explained": "X-Map"}
+    headers = tuple(
+        _header(
+            query,
+            ColumnRef(MODEL_COLUMNS[name], model),
+            short.get(name, _pair_label(MODEL_COLUMNS[name])),
+        )
+        for name in MODEL_HEADERS
+    )
+    return ModelGroup(model, headers)
+
+
+def _header(query: ExplorerQuery, ref: ColumnRef, label: str) -> Header:
+    keys = query.sort or query.order
+    place = next((n for n, key in enumerate(keys) if key.ref == ref), None)
+    current = keys[place] if place is not None else None
+    arrow = ""
+    if current is not None:
+        arrow = "↓" if current.descending else "↑"
+        arrow += str((place or 0) + 1) if len(keys) > 1 else ""
+    first = keys[0].ref == ref
+    direction = "descending" if keys[0].descending else "ascending"
+    return Header(
+        label=label,
+        help=ref.column.help,
+        url=explorer_url(_sorted_alone(query, ref, current)),
+        add_url=explorer_url(_sorted_too(query, ref, current)),
+        aria_sort=direction if first else None,
+        badge=arrow,
+        numeric=ref.column.kind in (Kind.INTEGER, Kind.NUMBER),
+        name=ref.name,
+    )
+
+
+def _sorted_alone(query: ExplorerQuery, ref: ColumnRef, current: SortKey | None) -> ExplorerQuery:
+    """Ascending, then descending, then as before."""
+    alone = current is not None and len(query.sort or query.order) == 1
+    if not alone or current is None:
+        return query.sorted_by(SortKey(ref))
+    return query.sorted_by() if current.descending else query.sorted_by(SortKey(ref, True))  # noqa: FBT003
+
+
+def _sorted_too(query: ExplorerQuery, ref: ColumnRef, current: SortKey | None) -> ExplorerQuery:
+    """Turn the key where it stands, or add it as the last; a fourth replaces the third."""
+    turned = SortKey(ref, current is not None and not current.descending)
+    if current is not None:
+        keys = [turned if key.ref == ref else key for key in query.sort or query.order]
+    else:
+        keys = [*query.sort[: MOST_SORT_KEYS - 1], turned]
+    return query.sorted_by(*keys)
+
+
+def _chips(query: ExplorerQuery) -> tuple[Chip, ...]:
+    chips = [
+        Chip(describe_filter(query, item), explorer_url(query.without_filter(item)))
+        for item in query.filters
+    ]
+    if query.agree is not None:
+        chips.append(
+            Chip(
+                "models agree" if query.agree else "models disagree",
+                explorer_url(query.without_agreement()),
+            )
+        )
+    return tuple(chips)
+
+
+def _page_links(page: Page) -> tuple[PageLink, ...]:
+    """Return links to the pages around this one, to the first and, where it is known, the last."""
+    query = page.query
+    if page.first % query.size:
+        return ()  # a walk by cursor that does not stand on a page's edge
+    current = page.first // query.size + 1
+    last = min(-(-page.count.number // query.size), PAGES[-1])
+    wanted = {1, current - 1, current, current + 1, last} & set(range(1, last + 1))
+    if len(wanted) < 2 or current > last:
+        return ()
+    links: list[PageLink] = []
+    for number in sorted(wanted):
+        if links and number > links[-1].number + 1:
+            links.append(PageLink(0, None, current=False))
+        target = query.place(page=number if number > 1 else None)
+        links.append(PageLink(number, explorer_url(target), current=number == current))
+    return tuple(links)
+
+
+def _form(query: ExplorerQuery, catalogue: Catalogue) -> Form:
+    fields = set(PAIR_FIELDS)
+    fields |= {f"{model.name}.{name}" for model in query.models for name in MODEL_FIELDS}
+    values: dict[str, str] = {}
+    hidden: Params = []
+    for item in query.filters:
+        if item.parameter in fields and item.parameter not in values:
+            values[item.parameter] = item.text
+        else:
+            hidden.append((item.parameter, item.text))
+    if query.agree is not None:
+        values["agree"] = str(int(query.agree))
+    values["sort"] = ",".join(key.text for key in query.sort)
+    chosen = query.chosen_models
+    others = [model for model in catalogue.models if model not in chosen]
+    return Form(
+        values=values,
+        hidden=hidden,
+        datasets=tuple((dataset, dataset in query.datasets) for dataset in catalogue.datasets),
+        models=(*((m, True) for m in chosen), *((m, False) for m in others)),
+        sorts=_sorts(query),
+        sizes=tuple(sorted({*PAGE_SIZES, query.size})),
+        opened=tuple(
+            model.name
+            for model in query.models
+            if any(name.startswith(f"{model.name}.") for name in values)
+        ),
+    )
+
+
+def _sorts(query: ExplorerQuery) -> tuple[tuple[str, str], ...]:
+    """Return the common orders, and the present one where it is none of them."""
+    keys = [
+        SortKey(ColumnRef(MODEL_COLUMNS[name], model), descending)
+        for model in query.models
+        for name in ("confidence", "distance")
+        for descending in (False, True)
+    ]
+    choices = {"": "Pair id"}
+    choices |= {key.text: describe_key(query, key).capitalize() for key in keys}
+    present = ",".join(key.text for key in query.sort)
+    if present not in choices:
+        choices[present] = "; ".join(describe_key(query, key) for key in query.sort)
+    return tuple(choices.items())
