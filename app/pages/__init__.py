@@ -1,0 +1,1 @@
+"""The front page, the models, the method, and whether the site is ready."""

@@ -1,0 +1,61 @@
+"""Whether the site has something complete to show (``/readyz``)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.models import Dataset, Evaluation
+from app.pages.overview import fetch_set_progress
+from app.settings import ROOT
+
+DEMO = "demo"
+
+
+@cache
+def migration_head() -> str | None:
+    """Return the newest revision of the migrations in the code."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def unready_reason(session: Session) -> str | None:
+    """Return why the site is not ready; None where it is."""
+    try:
+        return _schema_reason(session) or _content_reason(session)
+    except DBAPIError as error:
+        return f"The database cannot be read: {type(error.orig).__name__}."
+    except SQLAlchemyError as error:
+        return f"The database cannot be reached: {type(error).__name__}."
+
+
+def _schema_reason(session: Session) -> str | None:
+    current = MigrationContext.configure(session.connection()).get_current_revision()
+    head = migration_head()
+    if current == head:
+        return None
+    return (
+        f"The database is at migration {current or 'none'}, the code at {head}; "
+        "run `flask compute db upgrade`."
+    )
+
+
+def _content_reason(session: Session) -> str | None:
+    if session.scalar(select(Dataset.id).where(Dataset.name == DEMO)) is None:
+        if session.scalar(select(Evaluation.id).limit(1)) is None:
+            return "Nothing is verified yet; run `make demo` or `flask compute`."
+        return None
+    sets = [each for sets in fetch_set_progress(session, dataset=DEMO).values() for each in sets]
+    if not sets:
+        return "No pair of the demo is explained yet."
+    for each in sets:
+        if not each.is_complete:
+            return f"Of the demo, {each.explained} of {each.wanted} pairs are explained."
+    return None

@@ -1,0 +1,90 @@
+"""Routes of the front page, the models, the method and the probes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+
+from flask import Blueprint, Response, jsonify, render_template, request
+from werkzeug.datastructures import MultiDict
+
+from app.extensions import db
+from app.pages.charts import confidence_curves
+from app.pages.collections import collections_of
+from app.pages.overview import fetch_evaluation, fetch_overview
+from app.pages.readiness import unready_reason
+from app.viewer.choices import Choice
+from app.viewer.context import viewer_context
+from app.viewer.queries import fetch_example
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Show what this is, one pair to play with, and what data is here."""
+    session = db.session()
+    overview = fetch_overview(session)
+    example = fetch_example(session)
+    preview = None
+    if example is not None:
+        pair, model = example
+        # The front page takes the viewer's parameters, but is no place to complain of others.
+        given = MultiDict((k, v) for k, v in request.args.items() if k in ("method", "blend"))
+        choice = replace(Choice.from_args(given), model=model)
+        preview = viewer_context(session, pair.id, choice)
+    return render_template(
+        "pages/home.html",
+        overview=overview,
+        page=preview,
+        choice=preview.choice if preview else None,
+        collections=collections_of(overview),
+    )
+
+
+@blueprint.get("/progress.json")
+def progress() -> Response:
+    """Return the counts of the front page while the pipeline runs."""
+    response = jsonify(fetch_overview(db.session()).to_dict())
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/models")
+def models() -> str:
+    """Rank the models on every dataset."""
+    return render_template("pages/models.html", overview=fetch_overview(db.session()))
+
+
+@blueprint.get("/models/<model>/<dataset>")
+def evaluation(model: str, dataset: str) -> str:
+    """Show the folds of one evaluation: thresholds, C-Scores, accuracies, provenance."""
+    found = fetch_evaluation(db.session(), model, dataset)
+    curves = confidence_curves(found.folds)
+    return render_template("pages/evaluation.html", evaluation=found, curves=curves)
+
+
+@blueprint.get("/method")
+def method() -> str:
+    """Explain the equations and the choices that were made."""
+    return render_template("pages/method.html")
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """Answer as soon as the site can serve; needs no database."""
+    response = jsonify({"status": "ok"})
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """Answer 200 once there is something complete to show, else 503 and why not."""
+    reason = unready_reason(db.session())
+    response = jsonify({"ready": reason is None, **({"reason": reason} if reason else {})})
+    response.headers["Cache-Control"] = "no-store"
+    if reason:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        response.headers["Retry-After"] = "5"
+    return response

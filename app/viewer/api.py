@@ -1,0 +1,112 @@
+"""The explanations of a pair for programs: specs, scales, URLs, and the deviations themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from app.assets import IMMUTABLE
+from app.errors import BadQuery, NotFound
+from app.extensions import db
+from app.models import Pair
+from app.viewer import queries
+from app.viewer.deviations import ROWS, quantise, unpack
+from app.viewer.explained import ExplainedPair, explain_command, explanations_of
+
+blueprint = Blueprint("explanations", __name__, url_prefix="/api/v1/pairs")
+
+
+@blueprint.get("/<int:pair_id>/explanations/<model>")
+def explanations(pair_id: int, model: str) -> Response:
+    """Return the explanation sets that hold a pair, or the one that ``spec`` names."""
+    spec = _spec_of_request()
+    session = db.session()
+    pair = queries.fetch_pair(session, pair_id)
+    name = queries.fetch_model(session, model).name
+    found = explanations_of(session, pair, name, deviations=True)
+    chosen = found.holding
+    if spec is not None:
+        one = found.named(spec)
+        chosen = (one,) if one else ()
+    body: dict[str, Any] = {
+        "pair": pair.id,
+        "model": name,
+        "sets": [_describe(pair, name, each) for each in chosen],
+    }
+    if not chosen:
+        verified = any(r.model.name == name for r in queries.fetch_results(session, pair.id))
+        body["command"] = explain_command(pair, name, verified=verified, spec=spec)
+    return jsonify(body)
+
+
+@blueprint.get("/<int:pair_id>/explanations/<model>.bin")
+def deviations(pair_id: int, model: str) -> Response:
+    """Return 5 x K int16, little-endian, in the order of ``ROWS``; the header holds their scale."""
+    session = db.session()
+    pair = queries.fetch_pair(session, pair_id)
+    name = queries.fetch_model(session, model).name
+    found = explanations_of(session, pair, name, deviations=True)
+    chosen = found.named(_spec_of_request(also=("v",)))
+    if chosen is None:
+        verified = any(r.model.name == name for r in queries.fetch_results(session, pair.id))
+        command = explain_command(pair, name, verified=verified, spec=request.args.get("spec"))
+        raise NotFound(f"Pair {pair.id} is not explained by {name!r} yet. To do so: {command}")
+    quantised = quantise(
+        unpack(chosen.explanation.deviations, chosen.spec.count),
+        flat=chosen.explanation.status == "flat",
+    )
+    response = Response(quantised.to_bytes(), mimetype="application/octet-stream")
+    response.headers["X-Deviation-Scale"] = repr(quantised.scale)
+    response.set_etag(_version(chosen))
+    # The URL that the JSON gives names the content and may be kept; any other is asked again.
+    named = request.args.get("v") == _version(chosen)
+    response.headers["Cache-Control"] = IMMUTABLE if named else "no-cache"
+    response.make_conditional(request)
+    return response
+
+
+def _spec_of_request(*, also: tuple[str, ...] = ()) -> str | None:
+    allowed = ("spec", *also)
+    for name in request.args:
+        if name not in allowed:
+            raise BadQuery(f"Unknown parameter {name!r}.", parameter=name, allowed=allowed)
+    return request.args.get("spec")
+
+
+def _version(explained: ExplainedPair) -> str:
+    return hashlib.sha256(explained.explanation.deviations).hexdigest()[:16]
+
+
+def _describe(pair: Pair, model: str, explained: ExplainedPair) -> dict[str, Any]:
+    spec, explanation = explained.spec, explained.explanation
+    quantised = quantise(
+        unpack(explanation.deviations, spec.count), flat=explanation.status == "flat"
+    )
+    return {
+        "name": explained.name,
+        "status": explanation.status,
+        "spec": spec.to_dict(),
+        "count": spec.count,
+        "deviations": {
+            "url": url_for(
+                "explanations.deviations",
+                pair_id=pair.id,
+                model=model,
+                spec=explained.name,
+                v=_version(explained),
+                _external=True,
+            ),
+            "dtype": "int16",
+            "byteorder": "little",
+            "scale": quantised.scale,
+            "rows": list(ROWS),
+        },
+        "scales": explanation.scales,
+        "shared_scales": queries.fetch_shared_scales(db.session(), explained.explanation_set),
+        "xmaps": {
+            side: url_for("media.picture", key=key, _external=True)
+            for side, key in explanation.xmaps.items()
+        },
+    }

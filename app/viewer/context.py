@@ -1,0 +1,235 @@
+"""All that the page of a pair says, gathered before the template writes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flask import url_for
+from sqlalchemy.orm import Session
+
+from app.models import Image, Pair, Result
+from app.viewer import queries
+from app.viewer.choices import Choice
+from app.viewer.deviations import ROWS, row_name, unpack
+from app.viewer.explained import (
+    ExplainedPair,
+    choose_result,
+    explain_command,
+    explanations_of,
+)
+from compute.occlusion import OcclusionSpec
+from compute.xmaps import SimilarityMap, similarity_map
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """Where a map is largest or smallest: column, row, and the value in [-1, 1]."""
+
+    x: int
+    y: int
+    value: float
+
+
+@dataclass(frozen=True)
+class SideView:
+    """One of the two images as the page shows it.
+
+    Attributes
+    ----------
+    number
+        1 for the left, 2 for the right.
+    image
+        The row of the image.
+    face_url
+        The aligned face itself.
+    picture_url
+        The face drawn as chosen; the face itself where nothing is explained.
+    scale
+        What ±1 of the map means, in units of distance; 0 where flat.
+    most_similar, most_dissimilar
+        The extremes of the map; None where there is none on that side of zero.
+    """
+
+    number: int
+    image: Image
+    face_url: str
+    picture_url: str
+    scale: float = 0.0
+    most_similar: Extreme | None = None
+    most_dissimilar: Extreme | None = None
+
+    @property
+    def name(self) -> str:
+        """``left`` or ``right``."""
+        return "left" if self.number == 1 else "right"
+
+
+@dataclass(frozen=True)
+class ViewerContext:
+    """The contents of ``viewer/pair.html``.
+
+    Attributes
+    ----------
+    pair
+        The pair, with dataset and images.
+    choice
+        What the URL asks for, with the model and set that it led to filled in.
+    sides
+        The two images.
+    results
+        What every model says of the pair, by model name.
+    result
+        The verdict of the chosen model; None where it has none.
+    explained
+        The chosen explanation set; None where the pair is not in it.
+    spec
+        The set's ``OcclusionSpec``.
+    set_names
+        All sets of the model on the dataset, to choose from.
+    command
+        What to run where the pair is not verified or not explained.
+    previous, next
+        Ids of the neighbours within the dataset.
+    """
+
+    pair: Pair
+    choice: Choice
+    sides: tuple[SideView, SideView]
+    results: Sequence[Result]
+    result: Result | None
+    explained: ExplainedPair | None
+    spec: OcclusionSpec | None
+    set_names: tuple[str, ...]
+    command: str | None
+    previous: int | None
+    next: int | None
+
+    @property
+    def shown_model(self) -> str | None:
+        """Title of the chosen model."""
+        return self.result.model.title if self.result else None
+
+    @property
+    def mask_url(self) -> str | None:
+        """The picture that marks what really differs."""
+        key = self.pair.mask_media
+        return url_for("media.picture", key=key) if key else None
+
+    @property
+    def back_url(self) -> str:
+        """The explorer, with the query that led here."""
+        return f"/explorer?{self.choice.results}" if self.choice.results else "/explorer"
+
+    def url(self, pair_id: int, **changes: object) -> str:
+        """Return the viewer of a pair with the same choices, but for ``changes``."""
+        query = self.choice.to_query(**changes)
+        address = url_for("viewer.pair", pair_id=pair_id)
+        return f"{address}?{query}" if query else address
+
+
+def viewer_context(session: Session, pair_id: int, choice: Choice) -> ViewerContext:
+    """Read all that the page of a pair needs, in a fixed number of queries."""
+    pair = queries.fetch_pair(session, pair_id)
+    results = queries.fetch_results(session, pair.id)
+    result = choose_result(session, results, choice.model)
+    model = result.model.name if result else choice.model
+    explained: ExplainedPair | None = None
+    known: tuple[str, ...] = ()
+    command: str | None = None
+    if model is None:
+        command = f"flask compute --dataset {pair.dataset.name} --stage verify"
+    else:
+        found = explanations_of(session, pair, model, deviations=True)
+        known = found.known
+        explained = found.named(choice.spec)
+        if explained is None:
+            command = explain_command(pair, model, verified=result is not None, spec=choice.spec)
+    if explained:
+        choice = choice.with_patches_of(explained.spec.patch_sizes)
+    before, after = queries.fetch_neighbours(session, pair)
+    return ViewerContext(
+        pair=pair,
+        choice=choice,
+        sides=(
+            _side(session, pair, 1, choice, explained, model),
+            _side(session, pair, 2, choice, explained, model),
+        ),
+        results=results,
+        result=result,
+        explained=explained,
+        spec=explained.spec if explained else None,
+        set_names=known,
+        command=command,
+        previous=before,
+        next=after,
+    )
+
+
+def _side(
+    session: Session,
+    pair: Pair,
+    number: int,
+    choice: Choice,
+    explained: ExplainedPair | None,
+    model: str | None,
+) -> SideView:
+    image = pair.image1_row if number == 1 else pair.image2_row
+    face = url_for("media.picture", key=image.media)
+    if explained is None:
+        return SideView(number=number, image=image, face_url=face, picture_url=face)
+    row = row_name(choice.method, number)
+    spec = explained.spec
+    deviations = unpack(explained.explanation.deviations, spec.count)[ROWS.index(row)]
+    shown = similarity_map(
+        deviations,
+        spec,
+        normalise="coverage" if choice.normalise == "coverage" else "count",
+        patch_sizes=choice.patch or None,
+    )
+    scale = shown.scale
+    if choice.scale == "shared":
+        scales = queries.fetch_shared_scales(session, explained.explanation_set)
+        scale = shared_scale(scales, choice)
+    if choice.is_published:
+        key = explained.explanation.xmaps[f"{choice.method}{number}"]
+        picture = url_for("media.picture", key=key)
+    else:
+        query = choice.to_query(model=model, spec=explained.name, results="")
+        picture = f"{url_for('viewer.picture', pair_id=pair.id, side=number)}?{query}"
+    return SideView(
+        number=number,
+        image=image,
+        face_url=face,
+        picture_url=picture,
+        scale=scale,
+        most_similar=_extreme(shown, sign=1, scale=scale),
+        most_dissimilar=_extreme(shown, sign=-1, scale=scale),
+    )
+
+
+def _extreme(shown: SimilarityMap, *, sign: int, scale: float) -> Extreme | None:
+    y, x = np.unravel_index(int(np.argmax(sign * shown.values)), shown.values.shape)
+    value = float(shown.values[y, x])
+    if sign * value <= 0 or scale == 0:
+        return None
+    return Extreme(x=int(x), y=int(y), value=value * shown.scale / scale)
+
+
+def shared_scale(scales: queries.Scales, choice: Choice) -> float:
+    """Return the scale for both sides of a method: the larger of the two, over the whole set."""
+    rows = {row_name(choice.method, side) for side in (1, 2)}
+    return max(scales[choice.normalise][row] for row in rows)
+
+
+def scientific(value: float) -> str:
+    """Write a small number as people do: 2.31 × 10⁻⁵."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    if -3 <= int(exponent) <= 2:
+        return f"{value:.3g}"
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
