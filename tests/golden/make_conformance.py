@@ -100,7 +100,8 @@ def projection() -> Vector:
 
 def embed(images: Image) -> NDArray[np.float32]:
     """Embed uint8 RGB images, (N, 112, 112, 3), as float32, (N, 16)."""
-    blocks = images.reshape(len(images), 14, 8, 14, 8, 3).mean(axis=(2, 4), dtype=np.float64)
+    sums = images.reshape(len(images), 14, 8, 112, 3).sum(axis=2, dtype=np.uint32)
+    blocks = sums.reshape(len(images), 14, 14, 8, 3).sum(axis=3) / 64
     features = blocks.reshape(len(images), -1) / 255 - 0.5
     embeddings: NDArray[np.float32] = np.tanh(features @ projection()).astype(np.float32)
     return embeddings
@@ -240,8 +241,9 @@ def draw_verification() -> tuple[Vector, NDArray[np.bool_], NDArray[np.int64]]:
 def find_threshold(distances: Vector, genuine: NDArray[np.bool_]) -> float:
     """Try every observed distance, from the smallest on; a later one must be better."""
     best, best_right = -1.0, -1
+    pairs = list(zip(distances.tolist(), genuine.tolist(), strict=True))
     for t in sorted(set(distances.tolist())):
-        right = sum((d <= t) == g for d, g in zip(distances, genuine, strict=True))
+        right = sum((d <= t) == g for d, g in pairs)
         if right > best_right:
             best, best_right = t, right
     return best
