@@ -19,9 +19,32 @@ from app import create_app
 from app.extensions import Base, db
 from app.media import MediaStore
 from app.settings import Settings
-from tests import factories
+from tests import factories, postgresql
 
 POSTGRESQL = "XFV_TEST_POSTGRESQL"
+REQUIRED = "XFV_TEST_REQUIRE"
+"""Markers, by comma, of which no test may be skipped: the gate sets it."""
+
+_skipped_although_required: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note tests that were skipped although their marker is required."""
+    required = set(filter(None, os.environ.get(REQUIRED, "").split(",")))
+    if report.skipped and required & set(report.keywords):
+        _skipped_although_required.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End with an error where a required test was skipped."""
+    if _skipped_although_required and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which required tests were skipped."""
+    for nodeid in _skipped_although_required:
+        terminalreporter.write_line(f"ERROR {nodeid}: skipped, but {REQUIRED} is set", red=True)
 
 
 def site_settings(folder: Path, database_url: str, **more: str) -> Settings:
@@ -62,12 +85,25 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
+    """Return the URL of a server: the one that the environment names, or one of this run's own."""
+    named = os.environ.get(POSTGRESQL)
+    programs = postgresql.programs()
+    if named:
+        yield named
+    elif programs is not None:
+        with postgresql.temporary_server(programs) as url:
+            yield url
+    else:
+        pytest.skip(f"PostgreSQL is not installed and {POSTGRESQL} names no server")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(
+    postgresql_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Return the URL of a migrated database of this run, dropped afterwards."""
-    server = os.environ.get(POSTGRESQL)
-    if not server:
-        pytest.skip(f"{POSTGRESQL} names no PostgreSQL server")
-    url = make_url(server).set(drivername="postgresql+psycopg")
+    url = make_url(postgresql_server).set(drivername="postgresql+psycopg")
     name = f"xfv_test_{uuid.uuid4().hex[:12]}"
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

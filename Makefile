@@ -1,0 +1,46 @@
+# Two commands do everything on a fresh machine with Python 3.11: make demo, make test.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.compute: requirements.txt requirements/compute.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/compute.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.compute requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.compute ## Set up everything, compute the demo and serve it at 127.0.0.1:5000 (or PORT)
+	$(BIN)/flask demo
+
+test: $(VENV)/.dev ## Run all tests; says at the end what was skipped and why
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Lint, formatting, types, and that migrations match the tables
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && \
+	  export DATABASE_URL=sqlite:///$$folder/drift.sqlite3 && \
+	  $(BIN)/flask db upgrade 2>/dev/null && $(BIN)/flask db check
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure where the maps of the demo point
+	$(BIN)/python -m benchmarks.demo_localisation
+
+clean: ## Remove the environment and everything computed
+	rm -rf $(VENV) var
