@@ -1,0 +1,14 @@
+"""How gunicorn serves the site; ``PORT`` and ``WEB_CONCURRENCY`` come from the environment."""
+
+import os
+
+bind = f"0.0.0.0:{os.environ.get('PORT', '8080')}"  # noqa: S104  a container's own interface
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 4
+# Workers touch a file as a sign of life; on a disk that can stall them.
+worker_tmp_dir = "/dev/shm"  # noqa: S108  gunicorn creates it safely
+timeout = 30
+graceful_timeout = 20
+max_requests = 10_000
+max_requests_jitter = 1_000
+accesslog = "-"
