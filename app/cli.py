@@ -332,8 +332,9 @@ def demo(limit: int, *, serve: bool) -> None:
 def _serve(port: int) -> subprocess.Popen[bytes]:
     """Start the site beside this process; computing leaves it the processor when it needs it."""
     address = f"127.0.0.1:{port}"
-    command = [sys.executable, "-m", "gunicorn", "--bind", address, "--threads", "4", "wsgi:app"]
-    server = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT)  # noqa: S603  ours
+    command = [sys.executable, "-m", "gunicorn", "--bind", address, "wsgi:app"]
+    quiet = ["--log-level", "warning", "--access-logfile", "/dev/null"]
+    server = subprocess.Popen([*command, *quiet], cwd=ROOT)  # noqa: S603  ours
     os.nice(10)
     click.echo(f"The site is at http://{address} while the demo is computed.")
     return server
