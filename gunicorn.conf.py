@@ -12,3 +12,5 @@ graceful_timeout = 20
 max_requests = 10_000
 max_requests_jitter = 1_000
 accesslog = "-"
+# Nothing here is steered at run time, and a container may have no home to put a socket in.
+control_socket_disable = True
