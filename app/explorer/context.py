@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
@@ -11,6 +11,7 @@ from flask import url_for
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, Column, ColumnRef, Kind
 from app.explorer.filters import (
+    DEFAULT_SIZE,
     MOST_SORT_KEYS,
     PAGES,
     ExplorerQuery,
@@ -90,7 +91,7 @@ class Form:
     models: tuple[tuple[Named, bool], ...]
     sorts: tuple[tuple[str, str], ...]
     """Value and words of each choice of the sort field."""
-    sizes: tuple[int, ...]
+    sizes: tuple[tuple[str, str], ...]
     opened: tuple[str, ...] = ()
     """Models with a condition: their fields are shown from the start."""
 
@@ -115,7 +116,24 @@ class ExplorerContext:
     form: Form
     back: str
     """The query string that leads back here, for the viewer."""
-    site_is_empty: bool = field(default=False)
+    start_url: str
+    site_is_empty: bool
+
+    @property
+    def with_dataset(self) -> bool:
+        """Whether rows of several datasets may stand in the table."""
+        scope = self.page.query.scope
+        return len(self.page.query.known_datasets if scope is None else scope) > 1
+
+    @property
+    def with_quality(self) -> bool:
+        """Whether any row has a quality to show."""
+        return any(row.quality_min is not None for row in self.page.rows)
+
+    @property
+    def pair_columns(self) -> int:
+        """How many columns stand before those of the models."""
+        return 5 + self.with_dataset + self.with_quality
 
     @property
     def rows_words(self) -> str:
@@ -152,11 +170,12 @@ def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
         pages=_page_links(page),
         next_url=explorer_url(page.next) if page.next else None,
         previous_url=explorer_url(page.previous) if page.previous else None,
-        csv_url=_url("api.pairs_csv", start.with_size(50).params(count=False)),
+        csv_url=_url("api.pairs_csv", start.with_size(DEFAULT_SIZE).params(count=False)),
         json_url=_url("api.pairs", query.params()),
         count_url=None if page.count.exact else _url("explorer.index", _counted(query)),
         form=_form(query, catalogue),
         back=query_text(query.params()),
+        start_url=explorer_url(start),
         site_is_empty=not catalogue.datasets,
     )
 
@@ -294,7 +313,7 @@ def _form(query: ExplorerQuery, catalogue: Catalogue) -> Form:
         datasets=tuple((dataset, dataset in query.datasets) for dataset in catalogue.datasets),
         models=(*((m, True) for m in chosen), *((m, False) for m in others)),
         sorts=_sorts(query),
-        sizes=tuple(sorted({*PAGE_SIZES, query.size})),
+        sizes=tuple((str(size), str(size)) for size in sorted({*PAGE_SIZES, query.size})),
         opened=tuple(
             model.name
             for model in query.models
