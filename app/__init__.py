@@ -15,10 +15,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_environment()
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["SETTINGS"] = settings
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.extensions["media_store"] = MediaStore(settings.media_url)
     from app import cli, database, errors, headers, models  # noqa: F401  tables before migrations
 
+    app.config["SQLALCHEMY_DATABASE_URI"] = database.engine_url(settings.database_url)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     database.init_app(app)
