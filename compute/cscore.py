@@ -47,9 +47,10 @@ class CScore:
     def confidence(self, distance: Any) -> Any:
         """Return C (eq. 3) in [0.5, 1] for one distance or an array of them.
 
-        c is clipped to [0, 1] first; C = c up to the threshold and 1 - c above it.
+        c is clipped to [0, 1] first; C = c up to the threshold and 1 - c above it. ``ValueError``
+        for a distance that is not finite.
         """
-        d = np.asarray(distance, dtype=np.float64)
+        d = _finite(distance)
         c = np.clip(_logistic(d, self.L, self.d0, self.k, self.b), 0.0, 1.0)
         result = np.clip(np.where(d <= self.threshold, c, 1.0 - c), 0.5, 1.0)
         return float(result) if result.ndim == 0 else result
@@ -59,8 +60,11 @@ class CScore:
     @overload
     def predict(self, distance: NDArray[np.float64]) -> NDArray[np.bool_]: ...
     def predict(self, distance: Any) -> Any:
-        """Return whether the prediction is genuine, for one distance or an array of them."""
-        result = np.asarray(distance, dtype=np.float64) <= self.threshold
+        """Return whether the prediction is genuine, for one distance or an array of them.
+
+        ``ValueError`` for a distance that is not finite.
+        """
+        result = _finite(distance) <= self.threshold
         return bool(result) if result.ndim == 0 else result
 
 
@@ -82,6 +86,13 @@ class CrossValidation:
     prediction: NDArray[np.bool_]
     confidence: NDArray[np.float64]
     folds: dict[int, CScore]
+
+
+def _finite(distance: ArrayLike) -> NDArray[np.float64]:
+    d = np.asarray(distance, dtype=np.float64)
+    if not np.isfinite(d).all():
+        raise ValueError("distance is not finite: expected 0 to 2.")
+    return d
 
 
 def _logistic(
@@ -106,7 +117,8 @@ def fit_cscore(distances: ArrayLike, genuine: ArrayLike, *, bins: int = 400) -> 
     """Fit threshold and confidence curve on training pairs (paper, section 3.1).
 
     The ratio of genuine counts g / (g + i) in ``bins`` equal bins on [0, 2], at the bin centres,
-    with empty bins 1 up to the threshold and 0 above, is fitted by eq. (2) with SciPy's dogbox.
+    with empty bins 1 up to the threshold and 0 above, is fitted by eq. (2) with SciPy's dogbox,
+    started at L = 1, d0 = t, k = -20, b = 0 (another start moves the fourth digit).
 
     A fit that fails or does not decrease, or that has fewer than 20 pairs of a label or fewer than
     5 filled bins, falls back to a logistic regression of the labels on the distance with Platt's
@@ -145,7 +157,8 @@ def fit_cscore(distances: ArrayLike, genuine: ArrayLike, *, bins: int = 400) -> 
     parameters = _fit_dogbox(centres, ratio, t)
     if parameters is None:
         return _fallback(d, label, t, "no_convergence")
-    start, end = _logistic(np.array(DISTANCE_RANGE), *parameters)
+    # What counts is the curve as it is used: clipped to [0, 1]
+    start, end = np.clip(_logistic(np.array(DISTANCE_RANGE), *parameters), 0.0, 1.0)
     if not start > end:
         return _fallback(d, label, t, "not_decreasing")
     return CScore(t, *parameters, status="ok")

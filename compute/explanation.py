@@ -47,7 +47,8 @@ def embed_checked(embed: Embed, images: NDArray[np.uint8]) -> NDArray[np.float32
             f"expected ({len(images)}, D)."
         )
     unit_vectors(embeddings)
-    return embeddings.astype(np.float32, copy=False)
+    # A copy, for an engine may hand out one buffer at every call; float64 keeps its range.
+    return np.array(embeddings, dtype=np.result_type(embeddings, np.float32))
 
 
 def embed_occlusions(
@@ -55,7 +56,13 @@ def embed_occlusions(
 ) -> NDArray[np.float32]:
     """Embed all occluded copies of an image (eq. 5): (K, D) float32, in the order of the spec."""
     batches = occluded_batches(image, spec, batch=batch)
-    return np.concatenate([embed_checked(embed, copies) for copies in batches])
+    parts = [embed_checked(embed, copies) for copies in batches]
+    lengths = sorted({part.shape[1] for part in parts})
+    if len(lengths) > 1:
+        raise EmbeddingError(
+            f"embed returned vectors of lengths {lengths}, expected one for all images."
+        )
+    return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,12 @@ def pair_deviations(
     (K,) float64 for each (method, side) of ``ROWS``: patch sizes in spec order, then y, then x.
     """
     wanted = set(methods)
+    lengths = {face.original.size for face in (first, second)}
+    lengths |= {face.occluded.shape[1] for face in (first, second)}
+    if len(lengths) > 1:
+        raise EmbeddingError(
+            f"embed returned vectors of lengths {sorted(lengths)}, expected one for all images."
+        )
     unit1, unit2 = unit_vectors(first.original[None])[0], unit_vectors(second.original[None])[0]
     occluded1, occluded2 = unit_vectors(first.occluded), unit_vectors(second.occluded)
     original = 1.0 - float(unit1 @ unit2)
@@ -196,11 +209,13 @@ def explain_pair(
         raise ValueError(f"methods={methods!r}: expected some of {METHODS}.")
     if batch < 1:
         raise ValueError(f"batch={batch}: expected 1 or more.")
-    originals = embed_checked(embed, np.stack([image1, image2]))
+    pair = np.stack([image1, image2])
+    parts = [embed_checked(embed, pair[i : i + batch]) for i in range(0, 2, batch)]
+    originals = [row for part in parts for row in part]
     first, second = (
         OccludedFace(original, embed_occlusions(embed, image, spec, batch=batch))
         for original, image in zip(originals, (image1, image2), strict=True)
     )
-    distance = float(cosine_distances(originals[:1], originals[1:])[0])
+    distance = float(cosine_distances(originals[0][None], originals[1][None])[0])
     deviations = pair_deviations(first, second, spec, methods=methods)
     return PairExplanation(distance, spec, deviations)

@@ -45,8 +45,8 @@ class OcclusionSpec:
         sigma ``blur`` and is divided by its maximum (paper, section 4.4).
     grid
         ``paper``: floor((112 - p) / s) positions per axis. ``published``: what the authors' code
-        does, ceil((112 - p) / s) positions and patches of (p + 1) x (p + 1) pixels. ``full``: every
-        pixel is covered, the last patch is flush with the border.
+        does, ceil((112 - p) / s) positions and patches of (p + 1) x (p + 1) pixels. ``full``: the
+        last patch is flush with the border, so that squares cover every pixel where s <= p.
     seed
         Seed of the noise fill.
 
@@ -65,7 +65,7 @@ class OcclusionSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "patch_sizes", tuple(self.patch_sizes))
+        object.__setattr__(self, "patch_sizes", _as_tuple("patch_sizes", self.patch_sizes))
         for name in ("stride", "blur", "seed"):
             _require_int(name, getattr(self, name))
         for p in self.patch_sizes:
@@ -83,7 +83,7 @@ class OcclusionSpec:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {allowed}.")
         for p in self.patch_sizes:
-            if not 1 <= p < IMAGE_SIZE or not self.positions(p):
+            if not 1 <= p <= IMAGE_SIZE or not self.positions(p):
                 raise ValueError(
                     f"patch size {p} with stride {self.stride} on the {self.grid!r} grid has no "
                     f"position in an image of {IMAGE_SIZE} pixels; take smaller ones."
@@ -131,6 +131,13 @@ class OcclusionSpec:
         if unknown:
             raise ValueError(f"unknown option {unknown[0]!r}: expected some of {sorted(known)}.")
         return cls(**options)
+
+
+def _as_tuple(name: str, value: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(value)
+    except TypeError as error:
+        raise ValueError(f"{name}={value!r}: expected a list of whole numbers.") from error
 
 
 def _require_int(name: str, value: object) -> None:

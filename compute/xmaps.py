@@ -74,9 +74,9 @@ def similarity_map(
     sizes = _checked_sizes(spec, patch_sizes)
     if normalise not in NORMALISATIONS:
         raise ValueError(f"normalise={normalise!r}: expected one of {NORMALISATIONS}.")
-    if np.all(np.abs(flat_deviations) < FLAT_BELOW):
-        return SimilarityMap(np.zeros((IMAGE_SIZE, IMAGE_SIZE)), 0.0, "flat")
     slices = spec.slices()
+    if all(np.all(np.abs(flat_deviations[slices[p]]) < FLAT_BELOW) for p in sizes):
+        return SimilarityMap(np.zeros((IMAGE_SIZE, IMAGE_SIZE)), 0.0, "flat")
     mean = np.zeros((IMAGE_SIZE, IMAGE_SIZE))
     for p in sizes:
         mean += _size_map(flat_deviations[slices[p]], spec, p, normalise) / len(sizes)

@@ -157,7 +157,6 @@ def test_no_call_is_larger_than_the_batch_and_each_occlusion_is_embedded_once() 
     assert sum(sizes) == 2 * (1 + SMALL.count), "all methods share one pass"
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="both originals go in one call of two")
 def test_a_batch_of_one_is_kept_for_the_originals_too() -> None:
     sizes: list[int] = []
 
@@ -169,7 +168,6 @@ def test_a_batch_of_one_is_kept_for_the_originals_too() -> None:
     assert max(sizes) == 1
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="the embeddings are kept as views, not copies")
 def test_an_embedder_may_reuse_its_buffer() -> None:
     buffer = np.empty((16, 12), dtype=np.float32)
 
@@ -276,7 +274,6 @@ def test_tiny_and_huge_embeddings_give_the_same_explanation(size: float) -> None
     assert found.distance == pytest.approx(small().distance, abs=1e-6)
 
 
-@pytest.mark.xfail(raises=RuntimeWarning, reason="float64 embeddings are cast to float32 first")
 def test_float64_embeddings_keep_their_range() -> None:
     def double(images: Pixels) -> Any:
         return blocks(images).astype(np.float64) * 1e60
@@ -341,7 +338,6 @@ def test_a_bad_embedding_is_refused(embed: Any, shown: str) -> None:
         explain_pair(embed, image, image, spec=SMALL.from_dict({"patch_sizes": [28]}))
 
 
-@pytest.mark.xfail(raises=ValueError, reason="NumPy's own error of shapes gets through")
 def test_an_embedder_that_changes_its_length_is_refused() -> None:
     def changing(images: Pixels) -> NDArray[np.float32]:
         return blocks(images)[:, : 5 if len(images) == 2 else 12]

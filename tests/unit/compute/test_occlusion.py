@@ -242,7 +242,6 @@ def test_a_bad_option_names_itself(options: dict[str, Any], named: str) -> None:
         OcclusionSpec(**options)
 
 
-@pytest.mark.xfail(raises=TypeError, reason="a bare size is not iterable and does not name itself")
 def test_a_bare_patch_size_names_itself() -> None:
     with pytest.raises(ValueError, match="patch_sizes=14"):
         OcclusionSpec(patch_sizes=14)  # type: ignore[arg-type]
