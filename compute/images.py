@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Final
 
 import cv2
@@ -37,19 +38,39 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
         For a picture that is unreadable, truncated, tiny or huge.
     """
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with _open(data) as picture:
             width, height = picture.size
             if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
                 raise ImageError(
                     f"{name}: {width} x {height} pixels, expected sides of {MIN_SIDE} or more and "
                     f"at most {MAX_PIXELS} pixels. Give a larger copy, or leave its pairs out."
                 )
-            return np.asarray(picture.convert("RGB"))
+            return _rgb(picture, name)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         # Pillow reports broken files by any of these
         raise ImageError(
             f"{name}: cannot be decoded ({error}; {len(data)} bytes). Fetch the file again."
         ) from error
+
+
+def _open(data: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        # Our own limit is lower, and an error.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(io.BytesIO(data))
+
+
+def _rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    if picture.mode.startswith("I;16"):
+        # Pillow would clip 16 bits at 255; their upper byte is what it takes of 16-bit colour.
+        grey = (np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.mode in ("I", "F"):
+        raise ImageError(
+            f"{name}: its pixels are {'whole' if picture.mode == 'I' else 'real'} numbers of 32 "
+            "bits, of which white is unknown; expected 8 or 16 bits. Save it as JPEG or PNG."
+        )
+    return np.asarray(picture.convert("RGB"))
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

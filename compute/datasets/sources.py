@@ -5,11 +5,12 @@ Nothing is unpacked to disk, so that no name in an archive can lead anywhere.
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,17 +19,31 @@ from compute.errors import DatasetError, ImageError
 
 MAX_FILE_BYTES: Final = 64 * 2**20
 
+# What the archive modules say of damage; RuntimeError is zipfile's word for a password or an
+# unknown compression.
+_DAMAGE: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
+
+_Readers = Sequence[tuple[str, Callable[[], bytes]]]
+"""Path inside the source and how to read it, in stored order; a path may come twice."""
+
 
 class ImageSource:
     """Image files by ``folder/file`` name, however many folders lie above."""
 
-    def __init__(self, origin: Path, readers: dict[str, Callable[[], bytes]]) -> None:
+    def __init__(self, origin: Path, readers: _Readers) -> None:
         self.origin = origin
-        self._paths: dict[str, list[str]] = {}
-        for path in readers:
-            self._paths.setdefault("/".join(path.split("/")[-2:]), []).append(path)
         self._readers = readers
-        self._position = {path: position for position, path in enumerate(readers)}
+        self._positions: dict[str, list[int]] = {}
+        for position, (path, _) in enumerate(readers):
+            self._positions.setdefault("/".join(path.split("/")[-2:]), []).append(position)
 
     def in_stored_order(self, names: Iterable[str]) -> list[str]:
         """Order names as the files lie in the source: a compressed tar reads forwards only.
@@ -37,22 +52,21 @@ class ImageSource:
         """
         wanted = list(names)
         for name in wanted:
-            if len(self._paths.get(name, ())) > 1:
+            if len(self._positions.get(name, ())) > 1:
+                paths = ", ".join(self._readers[position][0] for position in self._positions[name])
                 raise DatasetError(
-                    f"{self.origin}: {name} is there more than once: "
-                    f"{', '.join(self._paths[name])}. Leave one copy."
+                    f"{self.origin}: {name} is there more than once: {paths}. Leave one copy."
                 )
-        end = len(self._position)
-        place = {name: self._position[paths[0]] for name, paths in self._paths.items()}
-        return sorted(wanted, key=lambda name: (place.get(name, end), name))
+        end = [len(self._readers)]
+        return sorted(wanted, key=lambda name: (self._positions.get(name, end), name))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of one file; ``ImageError`` where it is missing or damaged."""
-        if name not in self._paths:
+        if name not in self._positions:
             raise ImageError(f"{name}: not in {self.origin}. Get the whole distribution.")
         try:
-            return self._readers[self._paths[name][0]]()
-        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            return self._readers[self._positions[name][0]][1]()
+        except _DAMAGE as error:
             raise ImageError(
                 f"{name}: cannot be read from {self.origin} ({error}). Fetch the file again."
             ) from error
@@ -71,40 +85,47 @@ def open_source(path: Path) -> Iterator[ImageSource]:
         yield ImageSource(path, _folder(path))
     elif not path.is_file():
         raise DatasetError(f"{path}: no such file or folder. Check --images.")
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            yield ImageSource(path, _zip(archive))
     else:
-        try:
-            archive_file = tarfile.open(path)  # noqa: SIM115  closed below, after its own errors
-            readers = _tar(archive_file)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise DatasetError(
-                f"{path}: neither a folder nor a sound tar, tgz or zip ({error}). Fetch it again."
-            ) from error
-        with archive_file:
+        with ExitStack() as stack:
+            try:
+                readers = _archive(path, stack)
+            except _DAMAGE as error:
+                raise DatasetError(
+                    f"{path}: neither a folder nor a sound tar, tgz or zip ({error}). Fetch it "
+                    "again."
+                ) from error
             yield ImageSource(path, readers)
 
 
-def _folder(root: Path) -> dict[str, Callable[[], bytes]]:
-    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink())
-    return {path.relative_to(root).as_posix(): path.read_bytes for path in files}
+def folder_files(root: Path) -> list[Path]:
+    """Return the regular files under a folder, sorted; links are left out, they lead anywhere."""
+    return [path for path in sorted(root.rglob("*")) if path.is_file() and not path.is_symlink()]
 
 
-def _zip(archive: zipfile.ZipFile) -> dict[str, Callable[[], bytes]]:
-    return {
-        info.filename: partial(archive.read, info)
+def _folder(root: Path) -> _Readers:
+    return [(path.relative_to(root).as_posix(), path.read_bytes) for path in folder_files(root)]
+
+
+def _archive(path: Path, stack: ExitStack) -> _Readers:
+    if zipfile.is_zipfile(path):
+        return _zip(stack.enter_context(zipfile.ZipFile(path)))
+    return _tar(stack.enter_context(tarfile.open(path)))
+
+
+def _zip(archive: zipfile.ZipFile) -> _Readers:
+    return [
+        (info.filename, partial(archive.read, info))
         for info in archive.infolist()
         if not info.is_dir() and info.file_size <= MAX_FILE_BYTES
-    }
+    ]
 
 
-def _tar(archive: tarfile.TarFile) -> dict[str, Callable[[], bytes]]:
-    return {
-        member.name: partial(_read_member, archive, member)
+def _tar(archive: tarfile.TarFile) -> _Readers:
+    return [
+        (member.name, partial(_read_member, archive, member))
         for member in archive
         if member.isreg() and member.size <= MAX_FILE_BYTES
-    }
+    ]
 
 
 def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
