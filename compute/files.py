@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,9 @@ def sha256_of_file(path: Path) -> str:
 
 
 def require_sha256(path: Path, expected: str, *, remedy: str) -> None:
-    """Raise ``HashMismatchError`` unless the file at ``path`` has the pinned hash."""
+    """Raise ``HashMismatchError`` unless the file at ``path`` is there with the pinned hash."""
+    if not path.is_file():
+        raise HashMismatchError(f"{path} is missing; its SHA-256 is {expected}. {remedy}")
     actual = sha256_of_file(path)
     if actual != expected:
         raise HashMismatchError(
@@ -36,17 +37,21 @@ def require_sha256(path: Path, expected: str, *, remedy: str) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write through a temporary name in the same folder, then rename."""
+    """Write through a temporary name in the same folder, then rename.
+
+    The temporary name is always the same, so that what a killed process leaves is written over by
+    the next: two processes must not write one file at a time (``exclusive``).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    temporary = path.with_name(f".{path.name}.writing")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from compute.alignment import DETECTOR_SHA256, LandmarkDetector, align
 from compute.datasets import lfw
 from compute.datasets.catalogue import facts_of
 from compute.datasets.pairs import NamedPair, folds_of
-from compute.datasets.sources import ImageSource, open_source
+from compute.datasets.sources import ImageSource, folder_files, open_source
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -86,6 +87,7 @@ def import_lfw(data: Path, *, images: Path, pairs: Path, detector: Path) -> Impo
         }
         if is_imported(data, "lfw"):
             return _already(data, "lfw", origin)
+        _require_free(data, "lfw")
         with open_source(images) as source:
             return _align_and_store(data, "lfw", source, listed, aligner, origin)
 
@@ -98,6 +100,7 @@ def import_demo(data: Path) -> ImportReport:
         origin = {"images": "drawn", "opencv": cv2.__version__}
         if is_imported(data, "demo"):
             return _already(data, "demo", origin)
+        _require_free(data, "demo")
         drawn = draw_demo()
         first = facts_of("demo").first_pair_id
         records = [
@@ -121,6 +124,16 @@ def import_demo(data: Path) -> ImportReport:
             masks=drawn.masks,
         )
         return ImportReport(len(records), len(pairs), [], already=False)
+
+
+def _require_free(data: Path, name: str) -> None:
+    """Refuse, before any work, a folder that is in the way and is no imported dataset."""
+    folder = dataset_folder(data, name)
+    if folder.exists():
+        raise DatasetError(
+            f"{folder} is there without its dataset.json: damaged, or no dataset. Delete or move "
+            f"it and import {name} again."
+        )
 
 
 def _already(data: Path, name: str, origin: dict[str, Any]) -> ImportReport:
@@ -217,11 +230,19 @@ def _align_shard(source: ImageSource, names: Sequence[str], detector: LandmarkDe
     shard = _Shard({}, {})
     for name in names:
         try:
-            image = decode(source.read(name), name)
-            shard.aligned[name] = align(image, detector.landmarks(image, name))
+            shard.aligned[name] = _aligned(source.read(name), name, detector)
         except ImageError as error:
             shard.failed[name] = str(error)
     return shard
+
+
+def _aligned(data: bytes, name: str, detector: LandmarkDetector) -> NDArray[np.uint8]:
+    image = decode(data, name)
+    landmarks = detector.landmarks(image, name)
+    try:
+        return align(image, landmarks)
+    except ValueError as error:
+        raise ImageError(f"{name}: cannot be aligned ({error}). Check the picture.") from error
 
 
 class _Shards:
@@ -275,7 +296,7 @@ def _sha256_of_source(path: Path) -> str:
     if not path.is_dir():
         raise DatasetError(f"{path}: no such file or folder. Check --images.")
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            digest.update(f"{file.relative_to(path)} {sha256_of_file(file)}\n".encode())
+    for file in folder_files(path):
+        digest.update(os.fsencode(file.relative_to(path)))
+        digest.update(f" {sha256_of_file(file)}\n".encode())
     return f"folder {digest.hexdigest()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,9 @@ from compute.errors import DatasetError
 
 PAIRS_PER_LABEL: Final = 300
 """Genuine pairs, and impostor pairs, of each fold."""
+
+
+_IMAGE_NUMBER: Final = re.compile(r"0*[1-9][0-9]{0,3}")
 
 
 def image_name(identity: str, number: int) -> str:
@@ -57,7 +61,7 @@ def _parse(path: Path, number: int, line: str, *, genuine: bool) -> NamedPair:
     shape = "'NAME N1 N2' (genuine)" if genuine else "'NAME1 N1 NAME2 N2' (impostor)"
     sound = (
         len(fields) == (3 if genuine else 4)
-        and all(text.isascii() and text.isdecimal() and int(text) > 0 for text in numbers)
+        and all(_IMAGE_NUMBER.fullmatch(text) for text in numbers)
         and all("/" not in name and "\\" not in name and name != ".." for name in identities)
     )
     if not sound:

@@ -12,8 +12,7 @@ import hashlib
 import io
 import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -68,7 +67,8 @@ class StoredDataset:
     Attributes
     ----------
     sha256
-        Hash over the hashes of images and pairs: what results of it depend on.
+        Hash over the hashes of images, pairs and masks: what results of it depend on. What was
+        left out is not in it: its reasons name the files of one machine.
     images
         (M, 112, 112, 3) uint8 RGB, read-only.
     masks
@@ -111,10 +111,14 @@ def write_dataset(
     origin: dict[str, Any],
     masks: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Store a dataset under its name in one rename; ``origin`` says what it was made from."""
+    """Store a dataset under its name in one rename; ``origin`` says what it was made from.
+
+    As with ``write_whole``, what a killed process leaves is written over by the next.
+    """
     target = dataset_folder(data, name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".writing-{name}-"))
+    folder = target.with_name(f".writing-{name}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
         write_array(folder / "images.npy", images)
         _write_table(folder / "images.csv", ImageRecord, records)
@@ -128,12 +132,11 @@ def write_dataset(
             {
                 "format": FORMAT,
                 "name": name,
-                "sha256": hashlib.sha256(json.dumps(hashes).encode()).hexdigest(),
+                "sha256": _content_sha256(hashes),
                 "origin": origin,
                 "files": hashes,
             },
         )
-        folder.chmod(0o755)
         folder.rename(target)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -208,13 +211,27 @@ def _summary(data: Path, name: str) -> dict[str, Any]:
             f"Dataset {name!r} is not imported ({folder} is missing). Run: flask datasets import "
             f"{name} --help"
         )
-    summary: dict[str, Any] = json.loads((folder / "dataset.json").read_text())
-    if summary.get("format") != FORMAT:
-        raise DatasetError(
-            f"{folder}: format {summary.get('format')}, expected {FORMAT}. Delete the folder and "
-            f"import {name} again."
+    remedy = f"Delete {folder} and import {name} again."
+    try:
+        summary: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        found, hashes, sha256 = summary["format"], summary["files"], summary["sha256"]
+        sound = sha256 == _content_sha256(hashes) and "origin" in summary
+    except (ValueError, TypeError, KeyError) as error:
+        raise DatasetError(f"{folder}/dataset.json: damaged ({error!r}). {remedy}") from error
+    if found != FORMAT:
+        raise DatasetError(f"{folder}: format {found}, expected {FORMAT}. {remedy}")
+    if not sound:
+        raise HashMismatchError(
+            f"{folder}/dataset.json: SHA-256 of the dataset is {_content_sha256(hashes)}, expected "
+            f"{sha256}. {remedy}"
         )
     return summary
+
+
+def _content_sha256(hashes: Mapping[str, str]) -> str:
+    """Hash what results depend on, from the hashes of the files."""
+    content = {name: sha256 for name, sha256 in sorted(hashes.items()) if name != "skipped.csv"}
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _optional(convert: Callable[[str], _T], text: str) -> _T | None:
