@@ -6,7 +6,8 @@ head and aligns it again as a face aligner would, `Canvas` fills what the view h
 
 from __future__ import annotations
 
-from typing import cast
+from math import ceil, floor
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -112,8 +113,9 @@ class View:
     """
 
     def __init__(self, nuisance: Nuisance) -> None:
-        self._yaw = np.deg2rad(nuisance.yaw)
-        self._pitch = np.deg2rad(nuisance.pitch)
+        yaw, pitch = np.deg2rad(nuisance.yaw), np.deg2rad(nuisance.pitch)
+        self._cos_yaw, self._sin_yaw = float(np.cos(yaw)), float(np.sin(yaw))
+        self._cos_pitch, self._sin_pitch = float(np.cos(pitch)), float(np.sin(pitch))
         turned = self._turn(LANDMARKS, np.array([0.0, 0.0, 7.0, 0.0, 0.0]))
         target = LANDMARKS[:, 0] + 1j * LANDMARKS[:, 1]
         self._source_mean, self._target_mean = turned.mean(), target.mean()
@@ -125,10 +127,12 @@ class View:
     def _turn(self, points: Points, lift: Points | float) -> NDArray[np.complex128]:
         offset = points - CENTRE
         height = DEPTH * np.maximum(1.0 - ((offset / RADII) ** 2).sum(axis=1), 0.0) + lift
-        x = offset[:, 0] * np.cos(self._yaw) + height * np.sin(self._yaw)
-        height = height * np.cos(self._yaw) - offset[:, 0] * np.sin(self._yaw)
-        y = offset[:, 1] * np.cos(self._pitch) + height * np.sin(self._pitch)
-        return cast(NDArray[np.complex128], x + 1j * y)
+        x = offset[:, 0] * self._cos_yaw + height * self._sin_yaw
+        height = height * self._cos_yaw - offset[:, 0] * self._sin_yaw
+        turned = np.empty(len(points), dtype=np.complex128)
+        turned.real = x
+        turned.imag = offset[:, 1] * self._cos_pitch + height * self._sin_pitch
+        return turned
 
     def place(self, points: Points, lift: Points | float = 0.0) -> Points:
         """Place points of the frontal head.
@@ -146,7 +150,25 @@ class View:
             In pixels of the supersampled canvas.
         """
         moved = self._factor * (self._turn(points, lift) - self._source_mean) + self._target_mean
-        return np.stack([moved.real, moved.imag], axis=1) * SUPERSAMPLING
+        return cast(Points, moved.view(np.float64).reshape(-1, 2) * SUPERSAMPLING)
+
+
+class _Window(NamedTuple):
+    """A rectangle of the canvas; being a pair of slices, it indexes a layer as it is."""
+
+    rows: slice
+    columns: slice
+
+    def blank(self) -> NDArray[np.uint8]:
+        """Zeros of its size."""
+        height = self.rows.stop - self.rows.start
+        return np.zeros((height, self.columns.stop - self.columns.start), dtype=np.uint8)
+
+    def subpixels(self, placed: Points) -> NDArray[np.int32]:
+        """Points of the canvas relative to its corner, in the fixed point that OpenCV takes."""
+        corner = np.array([self.columns.start, self.rows.start])
+        fixed = np.rint((placed - corner) * (1 << _SUBPIXEL_BITS))
+        return cast(NDArray[np.int32], fixed.astype(np.int32))
 
 
 class Canvas:
@@ -183,20 +205,28 @@ class Canvas:
         whole = np.zeros(self.pixels.shape[1:], dtype=np.float32)
         found = self._cover(self.view.place(points, lift), soft)
         if found is not None:
-            rows, columns, cover = found
-            whole[rows, columns] = cover
+            window, cover = found
+            whole[window] = cover
         return whole
 
-    def _cover(self, placed: Points, soft: float) -> tuple[slice, slice, Layer] | None:
+    def _window(self, low: Points, high: Points, margin: int) -> _Window | None:
+        """Rows and columns from `low` to `high`, both (x, y), and a margin; None if outside."""
         side = self.pixels.shape[1]
-        margin = int(np.ceil(soft * SUPERSAMPLING * 2)) + 2
-        low = np.clip(np.floor(placed.min(axis=0)).astype(int) - margin, 0, side)
-        high = np.clip(np.ceil(placed.max(axis=0)).astype(int) + margin + 1, 0, side)
-        if (high <= low).any():
+        left, top = (max(0, floor(value) - margin) for value in low.tolist())
+        right, bottom = (min(side, ceil(value) + margin + 1) for value in high.tolist())
+        if right <= left or bottom <= top:
             return None
-        patch = np.zeros((int(high[1] - low[1]), int(high[0] - low[0])), dtype=np.uint8)
-        corners = np.rint((placed - low) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-        cv2.fillPoly(patch, [corners], 255.0, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+        return _Window(slice(top, bottom), slice(left, right))
+
+    def _cover(self, placed: Points, soft: float) -> tuple[_Window, Layer] | None:
+        margin = ceil(soft * SUPERSAMPLING * 2) + 2
+        window = self._window(placed.min(axis=0), placed.max(axis=0), margin)
+        if window is None:
+            return None
+        patch = window.blank()
+        cv2.fillPoly(
+            patch, [window.subpixels(placed)], 255.0, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS
+        )
         if soft > 0.0:
             size = 2 * round(soft * SUPERSAMPLING * 1.5) + 1
             patch = cast(
@@ -205,16 +235,13 @@ class Canvas:
                     patch, (size, size), soft * SUPERSAMPLING / 1.5, borderType=cv2.BORDER_CONSTANT
                 ),
             )
-        cover = patch.astype(np.float32) * np.float32(1 / 255)
-        return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])), cover
+        return window, patch.astype(np.float32) * np.float32(1 / 255)
 
-    def _blend(
-        self, rows: slice, columns: slice, cover: Layer, colour: Colour, clip: Layer | None
-    ) -> None:
+    def _blend(self, window: _Window, cover: Layer, colour: Colour, clip: Layer | None) -> None:
         if clip is not None:
-            cover = cover * clip[rows, columns]
+            cover = cover * clip[window]
         for plane, value in zip(self.pixels, colour, strict=True):
-            area = plane[rows, columns]
+            area = plane[window]
             area += cover * (value - area)
 
     def fill(
@@ -230,13 +257,13 @@ class Canvas:
         """Fill a closed outline; `clip` is a cover as `stencil` returns it."""
         found = self._cover(self.view.place(points, lift), soft)
         if found is not None:
-            rows, columns, cover = found
-            self._blend(rows, columns, cover * np.float32(opacity), colour, clip)
+            window, cover = found
+            self._blend(window, cover * np.float32(opacity), colour, clip)
 
     def cover(self, cover: Layer, colour: Colour, opacity: float = 1.0) -> None:
         """Paint a whole-canvas cover in one colour."""
-        everything = slice(None)
-        self._blend(everything, everything, cover * np.float32(opacity), colour, None)
+        everything = _Window(slice(None), slice(None))
+        self._blend(everything, cover * np.float32(opacity), colour, None)
 
     def stroke(
         self,
@@ -270,14 +297,11 @@ class Canvas:
     ) -> None:
         """Draw many fine hairs at once: `curves` is float64 (n, points, 2), half a pixel wide."""
         placed = self.view.place(curves.reshape(-1, 2), lift)
-        side = self.pixels.shape[1]
-        low = np.clip(np.floor(placed.min(axis=0)).astype(int) - 3, 0, side)
-        high = np.clip(np.ceil(placed.max(axis=0)).astype(int) + 4, 0, side)
-        if (high <= low).any():
+        window = self._window(placed.min(axis=0), placed.max(axis=0), 3)
+        if window is None:
             return
-        patch = np.zeros((int(high[1] - low[1]), int(high[0] - low[0])), dtype=np.uint8)
-        corners = np.rint((placed - low) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-        lines = list(corners.reshape(len(curves), -1, 2))
+        patch = window.blank()
+        lines = list(window.subpixels(placed).reshape(len(curves), -1, 2))
         cv2.polylines(
             patch,
             lines,
@@ -288,8 +312,7 @@ class Canvas:
             shift=_SUBPIXEL_BITS,
         )
         cover = patch.astype(np.float32) * np.float32(opacity / 255)
-        rows, columns = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-        self._blend(rows, columns, cover, colour, None)
+        self._blend(window, cover, colour, None)
 
     def glow(
         self,
@@ -305,15 +328,13 @@ class Canvas:
     ) -> None:
         """Tint a soft ellipse, strongest in the middle and exactly nothing from its rim on."""
         centre = self.view.place(np.array([[x, y]]), lift)[0]
-        side = self.pixels.shape[1]
         radii = np.array([radius_x, radius_y]) * SUPERSAMPLING
-        low = np.clip(np.floor(centre - radii).astype(int), 0, side)
-        high = np.clip(np.ceil(centre + radii).astype(int) + 1, 0, side)
-        if (high <= low).any():
+        window = self._window(centre - radii, centre + radii, 0)
+        if window is None:
             return
-        across = (np.arange(low[0], high[0]) - centre[0]) / radii[0]
-        down = (np.arange(low[1], high[1]) - centre[1]) / radii[1]
-        bump = np.clip(1.0 - across[None, :] ** 2 - down[:, None] ** 2, 0.0, None) ** 2
+        left, top = window.columns.start, window.rows.start
+        across = (np.arange(left, window.columns.stop) - centre[0]) / radii[0]
+        down = (np.arange(top, window.rows.stop) - centre[1]) / radii[1]
+        bump = np.maximum(1.0 - across[None, :] ** 2 - down[:, None] ** 2, 0.0) ** 2
         cover = (opacity * bump).astype(np.float32)
-        rows, columns = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-        self._blend(rows, columns, cover, colour, clip)
+        self._blend(window, cover, colour, clip)

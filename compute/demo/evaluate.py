@@ -66,8 +66,19 @@ def best_threshold(distances: NDArray[np.float64], genuine: NDArray[np.bool_]) -
     return float(ranked[last][np.argmax(correct[last])])
 
 
+def accepted_pairs(dataset: DemoDataset, distances: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Predict genuine or not, every fold with the threshold of the nine others: bool (600,)."""
+    genuine = np.array([pair.genuine for pair in dataset.pairs])
+    folds = np.array([pair.fold for pair in dataset.pairs])
+    accepted = np.zeros(len(genuine), dtype=np.bool_)
+    for fold in range(FOLDS):
+        held = folds == fold
+        accepted[held] = distances[held] <= best_threshold(distances[~held], genuine[~held])
+    return accepted
+
+
 def accuracy(dataset: DemoDataset, distances: NDArray[np.float64]) -> DemoReport:
-    """Verify every fold with the threshold of the nine others.
+    """Verify the dataset fold by fold and count.
 
     Parameters
     ----------
@@ -81,12 +92,8 @@ def accuracy(dataset: DemoDataset, distances: NDArray[np.float64]) -> DemoReport
     DemoReport
     """
     genuine = np.array([pair.genuine for pair in dataset.pairs])
-    folds = np.array([pair.fold for pair in dataset.pairs])
     masked = np.array([pair.mask is not None for pair in dataset.pairs])
-    accepted = np.zeros(len(genuine), dtype=np.bool_)
-    for fold in range(FOLDS):
-        held = folds == fold
-        accepted[held] = distances[held] <= best_threshold(distances[~held], genuine[~held])
+    accepted = accepted_pairs(dataset, distances)
     return DemoReport(
         accuracy=float((accepted == genuine).mean()),
         genuine_accepted=float(accepted[genuine].mean()),

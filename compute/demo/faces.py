@@ -114,12 +114,12 @@ def face_outline(face: Face) -> Points:
                 [cheek - 1.8, 76.0],
                 [cheek, 56.0],
                 [36.6 + 1.8 * face.temple, 30.0],
-                [27.0, 7.0],
+                [29.5, 6.0],
             ]
         )
         + MIDLINE
     )
-    points = np.concatenate([[[MIDDLE, chin]], right, [[MIDDLE, -7.0]], mirror(right)[::-1]])
+    points = np.concatenate([[[MIDDLE, chin]], right, [[MIDDLE, -8.5]], mirror(right)[::-1]])
     return spline(points, closed=True)
 
 

@@ -14,6 +14,7 @@ from compute.demo.identity import SWAPPABLE, Identity, draw_identity, draw_sibli
 
 _DATASET, _TRAINING = 1, 2  # first words of the seeds
 SEED = 20220712
+TRAINING_FAMILIES = 900
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,8 @@ def _draw_eye(canvas: Canvas, eyes: Eyes, nuisance: Nuisance, look: Complexion, 
     opening = _side(np.concatenate([lid_curve, under_curve[1:-1]]), side)
     shade = mix(look.skin, look.shade, 0.75)
     socket = MIDDLE + side * x
-    canvas.glow(socket - side * 3.0, y - 3.0, half + 4.5, 9.0, look.shade, 0.42)
-    canvas.glow(socket, y + lower + 3.2, half + 1.0, 4.6, look.shade, 0.30)
+    canvas.glow(socket - side * 3.0, y - 3.0, half + 3.2, 7.8, look.shade, 0.45)
+    canvas.glow(socket, y + lower + 3.2, half + 0.4, 4.0, look.shade, 0.32)
     canvas.glow(socket + side, y - upper - 2.4, half, 3.4, look.light, 0.28)
 
     clip = canvas.stencil(opening)
@@ -143,11 +143,11 @@ def _draw_eye(canvas: Canvas, eyes: Eyes, nuisance: Nuisance, look: Complexion, 
 def draw_brows(canvas: Canvas, brows: Brows, nuisance: Nuisance, look: Complexion) -> None:
     """Paint both brows, hair by hair over a soft ground."""
     inner = 8.2 + 2.4 * brows.gap
-    length = 19.0 + 3.6 * brows.length
-    y = EYE_Y - 12.0 - 2.1 * brows.height - 1.6 * nuisance.brow_raise
+    length = 19.0 + 4.0 * brows.length
+    y = EYE_Y - 12.0 - 2.5 * brows.height - 1.6 * nuisance.brow_raise
     arch = 2.4 + 2.0 * brows.arch
-    rise = np.tan(np.deg2rad(2.0 + 8.0 * brows.tilt)) * length
-    thick = 3.3 + 1.6 * brows.thickness
+    rise = np.tan(np.deg2rad(2.0 + 9.0 * brows.tilt)) * length
+    thick = 3.4 + 1.9 * brows.thickness
     base = (
         np.array(
             [
@@ -159,7 +159,7 @@ def draw_brows(canvas: Canvas, brows: Brows, nuisance: Nuisance, look: Complexio
         )
         + MIDLINE
     )
-    colour = mix(mix(look.hair, INK, 0.35), look.skin, 0.12 * (1.0 - brows.darkness))
+    colour = mix(mix(look.hair, INK, 0.35), look.skin, 0.2 * (1.0 - brows.darkness))
     opacity = 0.62 + 0.2 * brows.darkness
     widths = (thick * 0.7, thick, thick * 0.85, 0.3)
     path = spline(base, closed=False, samples=8)
@@ -179,17 +179,17 @@ def draw_brows(canvas: Canvas, brows: Brows, nuisance: Nuisance, look: Complexio
 
 def draw_nose(canvas: Canvas, nose: Nose, nuisance: Nuisance, look: Complexion) -> None:
     """Paint the nose: bridge, tip, wings, nostrils and the shadow they throw."""
-    y = NOSE_Y + 2.6 * nose.length
-    wing = 8.2 + 2.3 * nose.width
-    bridge = 3.6 + 1.5 * nose.bridge
-    ball = 4.3 + 1.3 * nose.tip
+    y = NOSE_Y + 3.0 * nose.length
+    wing = 8.3 + 2.9 * nose.width
+    bridge = 3.7 + 1.8 * nose.bridge
+    ball = 4.3 + 1.6 * nose.tip
     relief = 0.75 + 0.25 * nose.relief
     away = -1.0 if nuisance.light_x >= 0 else 1.0  # the side in shade
     x = MIDDLE
     dark = mix(look.shade, INK, 0.35)
 
     # Cast shadow under the tip, leaning away from the light.
-    canvas.glow(x + away * 3.2, y + 6.2, wing + 3.5, 5.2, look.shade, 0.75 * relief)
+    canvas.glow(x + away * 3.2, y + 6.2, wing + 2.4, 4.8, look.shade, 0.75 * relief)
     # Flanks of the bridge: both a little, the far one more.
     for side in (1.0, -1.0):
         flank = np.array(
@@ -242,7 +242,7 @@ def draw_nose(canvas: Canvas, nose: Nose, nuisance: Nuisance, look: Complexion) 
         ]
     )
     canvas.stroke(base, (0.3, 0.9, 1.5, 0.9, 0.3), dark, 0.6, lift=6.0, soft=0.4)
-    size = 1.0 + 0.35 * nose.nostrils
+    size = 1.0 + 0.5 * nose.nostrils
     for side in (1.0, -1.0):
         hole = np.array(
             [
@@ -257,16 +257,16 @@ def draw_nose(canvas: Canvas, nose: Nose, nuisance: Nuisance, look: Complexion) 
 
 def draw_mouth(canvas: Canvas, mouth: Mouth, nuisance: Nuisance, look: Complexion) -> None:
     """Paint the lips, and the teeth where the mouth is open."""
-    y = MOUTH_Y + 1.2 * mouth.height
+    y = MOUTH_Y + 1.5 * mouth.height
     smile = nuisance.smile
-    half = (12.8 + 2.5 * mouth.width) * (1.0 + 0.12 * smile)
-    upper = (3.5 + 1.5 * mouth.upper) * (1.0 - 0.15 * smile)
-    lower = (4.4 + 1.6 * mouth.lower) * (1.0 - 0.10 * smile)
+    half = (12.8 + 3.1 * mouth.width) * (1.0 + 0.12 * smile)
+    upper = (3.5 + 1.9 * mouth.upper) * (1.0 - 0.15 * smile)
+    lower = (4.4 + 2.0 * mouth.lower) * (1.0 - 0.10 * smile)
     bow = 0.9 + 0.9 * mouth.bow
-    corner = -1.5 * mouth.corners - 2.3 * smile
+    corner = -1.9 * mouth.corners - 2.3 * smile
     gap = 3.4 * nuisance.mouth_open
     x = MIDDLE
-    lip = mix(look.lip, rgb(186, 52, 62), 0.26 * (mouth.redness + 1.0))
+    lip = mix(look.lip, rgb(186, 52, 62), 0.36 * (mouth.redness + 1.0))
 
     def line(heights: tuple[float, ...], across: tuple[float, ...]) -> Points:
         return np.array([[x + a * half, y + h] for a, h in zip(across, heights, strict=True)])

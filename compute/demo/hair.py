@@ -74,7 +74,9 @@ def _outer(identity: Identity, bottom: float) -> Points:
         sway = (2.2 if style == "wavy" else 0.5) * np.sin((rows - 40.0) / 6.5)
         right = np.concatenate([arc[-1:, :1] + sway, rows], axis=1)
         return np.concatenate([(right * [-1, 1] + 2 * MIDLINE)[::-1], arc, right])
-    return np.concatenate([[[arc[0, 0], bottom]], arc, [[arc[-1, 0], bottom]]])
+    inward = 6.0 if style == "curly" else 0.0
+    ends = np.array([[arc[0, 0] + inward, bottom], [arc[-1, 0] - inward, bottom]])
+    return np.concatenate([ends[:1], arc, ends[1:]])
 
 
 def draw_back_hair(canvas: Canvas, identity: Identity, colour: Colour) -> Layer | None:

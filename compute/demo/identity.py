@@ -182,10 +182,12 @@ def draw_identity(rng: np.random.Generator) -> Identity:
         All codes uniform in [-1, 1]; styles and marks with everyday frequencies.
     """
     skin = _draw(Skin, rng)
-    # Deep complexions rarely go with blond hair: the darker the skin, the narrower the palette.
-    lightest = 1.0 - max(0.0, skin.tone) * 1.1
+    # Deep complexions rarely go with fair hair: the darker the skin, the narrower the palette.
+    # Grey, its last stop, comes to everybody.
+    lightest = max(-0.6, 0.8 - 1.5 * max(0.0, skin.tone + 0.15))
+    colour = 1.0 if rng.random() < 0.09 else float(rng.uniform(-1.0, lightest))
     style = int(rng.choice(len(HAIR_STYLES), p=(0.08, 0.1, 0.17, 0.15, 0.15, 0.13, 0.12, 0.1)))
-    hair = Hair(style, float(rng.uniform(-1.0, lightest)), *rng.uniform(-1, 1, 3).tolist())
+    hair = Hair(style, colour, *rng.uniform(-1, 1, 3).tolist())
     bearded = style in (0, 1, 2, 6, 7) and bool(rng.random() < 0.4)
     details = Details(
         freckles=int(rng.integers(20, 46)) if rng.random() < 0.15 else 0,
@@ -228,7 +230,7 @@ def part_codes(identity: Identity, part: str) -> np.ndarray[tuple[int], np.dtype
 
 
 def draw_sibling(
-    identity: Identity, parts: tuple[str, ...], rng: np.random.Generator, contrast: float = 0.75
+    identity: Identity, parts: tuple[str, ...], rng: np.random.Generator, contrast: float = 0.9
 ) -> Identity:
     """Give a person other eyes, brows, nose or mouth.
 

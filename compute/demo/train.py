@@ -26,7 +26,7 @@ from torch.nn import functional
 from compute.demo import MODEL_PATH, draw_demo
 from compute.demo.evaluate import accuracy, pair_distances
 from compute.demo.faces import render
-from compute.demo.families import training_family, training_rng
+from compute.demo.families import TRAINING_FAMILIES, training_family, training_rng
 from compute.demo.identity import SWAPPABLE, draw_nuisance, part_codes
 
 SIBLINGS = 3
@@ -255,9 +255,20 @@ def train(data: TrainingSet, options: argparse.Namespace) -> FaceNetwork:
     return network.eval()
 
 
+def fold_scale(network: FaceNetwork) -> FaceNetwork:
+    """Fold the last batch normalisation into the projection before it; the exporter would not."""
+    project, scale = network.project, network.scale
+    with torch.no_grad():
+        gain = scale.weight / torch.sqrt(scale.running_var + scale.eps)
+        project.weight.mul_(gain[:, None])
+        project.bias.copy_((project.bias - scale.running_mean) * gain + scale.bias)
+    network.scale = nn.Identity()
+    return network
+
+
 def export(network: FaceNetwork, path: Path) -> None:
     """Write the network as ONNX, without the exporter's notes about itself."""
-    network = network.to(memory_format=torch.contiguous_format)
+    network = fold_scale(network.to(memory_format=torch.contiguous_format))
     example = torch.zeros(1, 3, 112, 112)
     torch.onnx.export(
         network,
@@ -283,9 +294,9 @@ def export(network: FaceNetwork, path: Path) -> None:
 def main() -> None:
     """Draw, train, export, and verify the dataset."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--families", type=int, default=600)
-    parser.add_argument("--shots", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--families", type=int, default=TRAINING_FAMILIES)
+    parser.add_argument("--shots", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=28)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--scale", type=float, default=16.0)

@@ -12,7 +12,7 @@ import pytest
 from compute.demo import MODEL_PATH, DemoDataset, draw_demo
 from compute.demo.evaluate import accuracy, best_threshold, embed, pair_distances
 from compute.demo.faces import develop, render
-from compute.demo.families import dataset_rng, training_family
+from compute.demo.families import TRAINING_FAMILIES, dataset_rng, training_family
 from compute.demo.identity import (
     SWAPPABLE,
     draw_identity,
@@ -135,7 +135,7 @@ def test_siblings_differ_in_exactly_the_parts_named() -> None:
             assert replace(member, **{p: getattr(first, p) for p in parts}) == first
             for part in parts:
                 gap = part_codes(member, part) - part_codes(first, part)
-                assert np.sqrt(np.mean(gap**2)) >= 0.75
+                assert np.sqrt(np.mean(gap**2)) >= 0.9
 
 
 def test_every_swappable_part_is_what_differs_somewhere() -> None:
@@ -160,7 +160,9 @@ def test_no_identity_of_the_dataset_was_trained_on() -> None:
     tested = {
         member for fold in range(FOLDS) for f in dataset_families(fold) for member in f.members
     }
-    trained = {member for index in range(600) for member in training_family(index).members}
+    trained = {
+        member for index in range(TRAINING_FAMILIES) for member in training_family(index).members
+    }
     assert len(tested) == 150
     assert not tested & trained
     faces = {member.eyes for member in tested}
