@@ -45,6 +45,7 @@ export class Overlay {
 function stroke(context, path, colour, width) {
   context.strokeStyle = colour;
   context.lineWidth = width;
+  context.lineCap = "square";
   context.stroke(path);
 }
 

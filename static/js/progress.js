@@ -1,6 +1,9 @@
 /* The front page while the pipeline runs: [data-progress] is kept up to date from its URL.
 
-   Known rows get new numbers; where rows come or go, the section is taken from a fresh page. */
+   Known rows get new numbers; where rows come or go, the parts of the page that depend on them
+   ([data-progress-part]) are taken from a fresh page. The preview is left alone once it is there. */
+
+import { attachViewers } from "./viewer.js";
 
 const EVERY = 3000;
 const section = document.querySelector("[data-progress]");
@@ -34,8 +37,10 @@ function fill(progress) {
 async function replace() {
   const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
   for (const fresh of page.querySelectorAll("[data-progress-part]")) {
-    document.querySelector(`[data-progress-part="${fresh.dataset.progressPart}"]`)?.replaceWith(fresh);
+    const old = document.querySelector(`[data-progress-part="${fresh.dataset.progressPart}"]`);
+    if (old && !old.querySelector("[data-viewer]")) old.replaceWith(fresh);
   }
+  attachViewers();
 }
 
 async function refresh() {

@@ -296,11 +296,17 @@ function paint(canvas, rgb) {
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
-for (const stage of document.querySelectorAll("[data-viewer][data-api]")) {
-  new Viewer(stage, document.querySelector("[data-viewer-form]")).start().catch((error) => {
-    // The pictures of the server are still there; say why they cannot be played with.
-    const problem = stage.querySelector("[data-problem]");
-    problem.textContent = `The interactive maps could not be loaded: ${error.message}. Reload the page to try again.`;
-    problem.hidden = false;
-  });
+/** Bring every stage of the page to life that is not alive yet. */
+export function attachViewers() {
+  for (const stage of document.querySelectorAll("[data-viewer][data-api]:not([data-attached])")) {
+    stage.dataset.attached = "true";
+    new Viewer(stage, document.querySelector("[data-viewer-form]")).start().catch((error) => {
+      // The pictures of the server are still there; say why they cannot be played with.
+      const problem = stage.querySelector("[data-problem]");
+      problem.textContent = `The interactive maps could not be loaded: ${error.message}. Reload the page to try again.`;
+      problem.hidden = false;
+    });
+  }
 }
+
+attachViewers();
