@@ -65,6 +65,8 @@ def _teaching(command: Callable[P, R]) -> Callable[P, R]:
         except SQLAlchemyError as error:
             first = str(error).splitlines()[0]
             _fail(f"The database cannot be used ({first}). If it is new, run: flask db upgrade")
+        except KeyboardInterrupt:
+            _fail("Stopped. Finished work is kept; run the command again to go on.")
 
     return wrapper
 
@@ -76,12 +78,17 @@ def _fail(message: str) -> NoReturn:
 
 def _finish(skipped: Sequence[Any]) -> None:
     """List what was left out and exit: 0 where nothing was, else 1."""
+    if skipped:
+        _list_skipped(skipped)
+        sys.exit(SKIPPED)
+
+
+def _list_skipped(skipped: Sequence[Any]) -> None:
     unique = list(dict.fromkeys(skipped))
     for each in unique:
         click.echo(f"skipped {each.what}: {each.reason}", err=True)
     if unique:
         click.echo(f"{len(unique)} skipped in all, listed above.", err=True)
-        sys.exit(SKIPPED)
 
 
 @datasets.command("list")
@@ -253,9 +260,12 @@ def compute(
     from compute.errors import RunError
     from compute.registry import ModelRegistry
 
-    names = model_names or tuple(ModelRegistry(_settings().data_dir).entries())
+    registry = ModelRegistry(_settings().data_dir)
+    names = tuple(dict.fromkeys(model_names)) or tuple(registry.entries())
     if not names:
         raise RunError("There are no models. Add one with: flask models add NAME --onnx FILE")
+    for name in names:
+        registry.get(name)  # a wrong name is said now rather than after hours
     _run(dataset, names, stage, spec=spec, limit=limit, pair_ids=_ids(pairs))
 
 
@@ -281,11 +291,15 @@ def _run(
         memory_gib=settings.memory_gib,
     )
     skipped: list[Any] = []
-    for name in model_names:
-        report = pipeline.run(name, stage, spec=chosen, limit=limit, pair_ids=pair_ids)
-        for line in report.lines:
-            click.echo(line)
-        skipped += report.skipped
+    try:
+        for name in model_names:
+            report = pipeline.run(name, stage, spec=chosen, limit=limit, pair_ids=pair_ids)
+            for line in report.lines:
+                click.echo(line)
+            skipped += report.skipped
+    except BaseException:
+        _list_skipped(skipped)  # of the models that were finished
+        raise
     _finish(skipped)
 
 
@@ -356,7 +370,7 @@ def _channels(text: str) -> tuple[float, float, float]:
 
 
 def _ids(text: str | None) -> list[int] | None:
-    """Parse ``3,10-20``."""
+    """Parse ``3,10-20``; a range holds a million ids at most, more than any dataset has."""
     if text is None:
         return None
     numbers: list[int] = []
@@ -364,5 +378,8 @@ def _ids(text: str | None) -> list[int] | None:
         start, dash, end = part.strip().partition("-")
         if not start.isdecimal() or (dash and not end.isdecimal()):
             raise click.UsageError(f"--pairs {text!r}: {part!r} is neither an id nor a range.")
-        numbers += range(int(start), int(end or start) + 1)
+        first, last = int(start), int(end or start)
+        if not first <= last < first + 1_000_000:
+            raise click.UsageError(f"--pairs {text!r}: {part!r} is empty, or beyond a million ids.")
+        numbers += range(first, last + 1)
     return numbers

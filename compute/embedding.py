@@ -72,12 +72,20 @@ class ModelIO:
     batch: int
     dimension: int
 
+    def __post_init__(self) -> None:
+        if self.layout not in ("nchw", "nhwc"):
+            raise ValueError(f"layout={self.layout!r}: expected 'nchw' or 'nhwc'.")
+        for name in ("batch", "dimension"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name}={value!r}: expected a whole number, 0 or more.")
+
 
 def _session(path: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised, too, and told once
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:

@@ -148,9 +148,7 @@ class Pipeline:
         if self._publisher.has_evaluation(self._dataset.name, entry.name):
             report.lines.append(f"{title}: verified before, {len(pairs)} pairs.")
             return embeddings
-        if not pairs:
-            reason = skipped[0].reason if skipped else "it has none"
-            raise RunError(f"{title}: no pair can be verified; the first reason: {reason}.")
+        _require_verifiable(title, pairs, skipped)
         verification = verify(
             cosine_distances(
                 embeddings.rows[[pair.image1 for pair in pairs]],
@@ -255,6 +253,8 @@ def select_pairs(
 ) -> list[PairRecord]:
     """Return the pairs to explain: those with the given ids, at most ``limit``, folds in turn.
 
+    Ids of pairs that the import left out are passed over; the dataset lists them as skipped.
+
     Raises
     ------
     RunError
@@ -265,14 +265,28 @@ def select_pairs(
     pairs = dataset.pairs
     if pair_ids is not None:
         by_id = {pair.id: pair for pair in pairs}
-        unknown = [number for number in pair_ids if number not in by_id]
-        if unknown:
-            raise RunError(
-                f"--pairs: {dataset.name} has no pair {unknown[0]}; its ids go from "
-                f"{min(by_id)} to {max(by_id)}."
-            )
-        pairs = [by_id[number] for number in dict.fromkeys(pair_ids)]
+        left_out = {skipped.what for skipped in dataset.skipped}
+        for number in pair_ids:
+            if number not in by_id and f"pair {number}" not in left_out:
+                raise RunError(
+                    f"--pairs: {dataset.name} has no pair {number}; its ids go from "
+                    f"{min(by_id, default=None)} to {max(by_id, default=None)}."
+                )
+        pairs = [by_id[number] for number in dict.fromkeys(pair_ids) if number in by_id]
     return in_turn(pairs)[:limit]
+
+
+def _require_verifiable(
+    title: str, pairs: Sequence[PairRecord], skipped: Sequence[Skipped]
+) -> None:
+    """Raise ``RunError`` unless thresholds can be learnt and tested: two folds, both labels."""
+    labels, folds = {pair.genuine for pair in pairs}, {pair.fold for pair in pairs}
+    if len(labels) < 2 or len(folds) < 2:
+        why = f"; {len(skipped)} are skipped, the first: {skipped[0].reason}" if skipped else ""
+        raise RunError(
+            f"{title}: cannot be verified with {len(pairs)} usable pairs of {len(labels)} label(s) "
+            f"in {len(folds)} fold(s), expected genuine and impostor pairs in two or more{why}."
+        )
 
 
 def _usable(

@@ -121,11 +121,11 @@ class Publisher:
         """Publish a model of the registry and return its row's id."""
         known = db.session.scalar(select(FaceModel).filter_by(name=entry.name))
         if known is not None:
-            if known.sha256 != entry.sha256:
+            if (known.sha256, known.preprocessing) != (entry.sha256, entry.fed):
                 raise RunError(
                     f"The database holds another model {entry.name!r} (SHA-256 "
-                    f"{known.sha256[:12]}..., in the registry {entry.sha256[:12]}...). Add the "
-                    "model under another name."
+                    f"{known.sha256[:12]}..., fed {known.preprocessing}; in the registry "
+                    f"{entry.sha256[:12]}..., {entry.fed}). Add the model under another name."
                 )
             return known.id
         row = FaceModel(
@@ -135,7 +135,7 @@ class Publisher:
             source=entry.source,
             sha256=entry.sha256,
             dimension=entry.io.dimension,
-            preprocessing={**_jsonable(entry.preprocessing), "layout": entry.io.layout},
+            preprocessing=entry.fed,
         )
         db.session.add(row)
         db.session.commit()
@@ -164,7 +164,7 @@ class Publisher:
             pair_count=len(pairs),
             skipped_count=skipped,
             **asdict(verification.metrics),
-            **asdict(conditions),
+            **_provenance(conditions),
             host=platform.node(),
             finished=datetime.now(UTC),
             folds=[
@@ -202,7 +202,7 @@ class Publisher:
         *,
         wanted: int,
     ) -> OpenSet:
-        """Open an explanation set, or start it under the ``current`` current.
+        """Open an explanation set, or start it under the ``current`` conditions.
 
         Raises
         ------
@@ -322,8 +322,6 @@ def _minimum(values: Iterable[float | None]) -> float | None:
     return min(known) if len(known) == 2 else None
 
 
-def _jsonable(record: Any) -> dict[str, Any]:
-    return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in asdict(record).items()
-    }
+def _provenance(conditions: Conditions) -> dict[str, Any]:
+    """Return the columns of an evaluation; how the model is fed stands with the model."""
+    return {key: value for key, value in asdict(conditions).items() if key != "fed"}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -42,6 +41,16 @@ class ModelEntry:
     preprocessing: Preprocessing
     io: ModelIO
 
+    @property
+    def fed(self) -> dict[str, Any]:
+        """How the model is fed, as JSON: color, mean, std and layout."""
+        return {
+            "color": self.preprocessing.color,
+            "mean": list(self.preprocessing.mean),
+            "std": list(self.preprocessing.std),
+            "layout": self.io.layout,
+        }
+
 
 class ModelRegistry:
     """Models in ``<folder>/registry.toml``."""
@@ -62,9 +71,12 @@ class ModelRegistry:
             return {}
         try:
             content = tomllib.loads(self._file.read_text(encoding="utf-8"))
-            models = content["models"]
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
-            raise ModelError(f"{self._file}: not a model registry ({error}).") from error
+            models = {name: dict(stored) for name, stored in dict(content["models"]).items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{self._file}: not a model registry ({error}). Mend it, or delete it and add the "
+                "models again."
+            ) from error
         return {name: self._entry(name, stored) for name, stored in models.items()}
 
     def get(self, name: str) -> ModelEntry:
@@ -82,8 +94,8 @@ class ModelRegistry:
         """Return the model's file after checking its hash."""
         path = self._folder / f"{entry.name}.onnx"
         if not path.is_file():
-            raise ModelError(f"{path} is missing. Copy the file of model {entry.name!r} there.")
-        require_sha256(path, entry.sha256, remedy=f"Copy the file that was added to {path}.")
+            raise ModelError(f"{path} is missing. Add the file of model {entry.name!r} again.")
+        require_sha256(path, entry.sha256, remedy="Add the right file again (flask models add).")
         return path
 
     def add(
@@ -99,7 +111,8 @@ class ModelRegistry:
     ) -> ModelEntry:
         """Check a model on fixed probe images, copy its file and pin its hash.
 
-        Adding the same file in the same way again changes nothing.
+        Adding the same file in the same way again changes nothing, but for a copy that was damaged
+        or deleted since: it is restored.
 
         Raises
         ------
@@ -136,11 +149,12 @@ class ModelRegistry:
                     f"preprocessing (SHA-256 {known.sha256[:12]}..., {known.preprocessing}). "
                     "Choose another name: published results belong to the old one."
                 )
-            if known is not None:
-                return known
-            self._copy(onnx, entry)
-            self._write({**entries, name: entry})
-            return entry
+            target = self._folder / f"{name}.onnx"
+            if not target.is_file() or sha256_of_file(target) != entry.sha256:
+                self._copy(onnx, entry)
+            if known is None:
+                self._write({**entries, name: entry})
+            return known or entry
 
     def verify(self, entry: ModelEntry) -> None:
         """Probe a model again; ``ModelError`` where it is not what was added."""
@@ -152,17 +166,10 @@ class ModelRegistry:
             )
 
     def _copy(self, onnx: Path, entry: ModelEntry) -> None:
-        target = self._folder / f"{entry.name}.onnx"
-        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as copy:
-            temporary = Path(copy.name)
-        try:
-            shutil.copyfile(onnx, temporary)
-            require_sha256(temporary, entry.sha256, remedy="The file changed while it was copied.")
-            temporary.chmod(0o644)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        data = onnx.read_bytes()
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise ModelError(f"{onnx}: the file changed while it was added. Add it again.")
+        write_whole(self._folder / f"{entry.name}.onnx", data)
 
     def _write(self, entries: Mapping[str, ModelEntry]) -> None:
         models = {}

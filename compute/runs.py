@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,17 @@ _BATCHES_PER_SHARD: Final = 16
 
 @dataclass(frozen=True)
 class Conditions:
-    """What results depend on: fixed when a run starts, reused when it resumes."""
+    """What results depend on: fixed when a run starts, reused when it resumes.
+
+    Attributes
+    ----------
+    fed
+        How the model is fed, as ``ModelEntry.fed`` gives it.
+    """
 
     dataset_sha256: str
     model_sha256: str
+    fed: dict[str, Any]
     engine: str
     batch: int
     threads: int
@@ -40,6 +47,7 @@ def current_conditions(*, dataset_sha256: str, entry: ModelEntry) -> Conditions:
     return Conditions(
         dataset_sha256=dataset_sha256,
         model_sha256=entry.sha256,
+        fed=entry.fed,
         engine=engine_name(),
         batch=entry.io.batch or DEFAULT_BATCH,
         threads=len(os.sched_getaffinity(0)),
@@ -53,14 +61,19 @@ def load_or_start(folder: Path, current: Conditions) -> Conditions:
     Raises
     ------
     RunError
-        Where the run was started on other data, another model or another engine.
+        Where the run was started on other data, another model or preprocessing, or another engine.
     """
     path = folder / "run.json"
     if not path.is_file():
         write_json(path, asdict(current))
         return current
-    stored = Conditions(**json.loads(path.read_text()))
-    for name in ("dataset_sha256", "model_sha256", "engine"):
+    try:
+        stored = Conditions(**json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"{path}: damaged ({error}). Delete {folder}; its embeddings are computed again."
+        ) from error
+    for name in ("dataset_sha256", "model_sha256", "fed", "engine"):
         before, now = getattr(stored, name), getattr(current, name)
         if before != now:
             raise RunError(
@@ -111,10 +124,10 @@ def embed_dataset(
     shards = []
     for start in range(0, len(images), size):
         path = folder / f"embeddings-{start // size:05d}.npy"
-        if path.is_file():
-            rows = np.load(path, allow_pickle=False)
-        else:
-            rows = _embed_shard(embed, images[start : start + size], batch)
+        wanted = images[start : start + size]
+        rows = _stored_shard(path, len(wanted))
+        if rows is None:
+            rows = _embed_shard(embed, wanted, batch)
             write_array(path, rows)
         shards.append(rows)
         advance(len(rows))
@@ -126,6 +139,17 @@ def embed_dataset(
     }
     rows[bad] = 0
     return Embeddings(rows, failed)
+
+
+def _stored_shard(path: Path, length: int) -> NDArray[np.float32] | None:
+    if not path.is_file():
+        return None
+    try:
+        rows: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError):
+        # Our own intermediate file, damaged on disk: the same images give the same rows again.
+        return None
+    return rows if rows.ndim == 2 and len(rows) == length and rows.dtype == np.float32 else None
 
 
 def _embed_shard(embed: Embed, images: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
