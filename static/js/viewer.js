@@ -25,10 +25,16 @@ class Viewer {
   }
 
   async start() {
-    const [set, sides] = await Promise.all([this.loadSet(), this.loadSides()]);
+    const figures = [...this.stage.querySelectorAll("[data-side]")];
+    const [set, ...faces] = await Promise.all([
+      this.loadSet(),
+      ...figures.map((figure) => loadPixels(figure.dataset.face)),
+    ]);
+    // Only now, with everything at hand, do canvases take the place of the server's pictures.
     this.set = set;
-    this.sides = sides;
-    for (const side of sides) this.attach(side);
+    this.sides = figures.map((figure, i) => this.makeSide(figure, faces[i]));
+    for (const field of this.form?.querySelectorAll("[data-only-no-js]") ?? []) field.remove();
+    for (const side of this.sides) this.attach(side);
     this.form?.addEventListener("input", (event) => this.changed(event));
     addEventListener("popstate", () => location.reload());
     this.stage.dataset.ready = "true";
@@ -51,30 +57,25 @@ class Viewer {
     return set;
   }
 
-  loadSides() {
-    return Promise.all(
-      [...this.stage.querySelectorAll("[data-side]")].map(async (figure) => {
-        const picture = figure.querySelector("[data-picture]");
-        const face = await loadPixels(figure.dataset.face);
-        const canvas = document.createElement("canvas");
-        canvas.width = canvas.height = SIZE;
-        canvas.dataset.map = "";
-        canvas.tabIndex = 0;
-        canvas.setAttribute("role", "img");
-        canvas.setAttribute("aria-label", `${picture.alt}. Arrow keys read the map.`);
-        const overlay = new Overlay();
-        picture.replaceWith(canvas, overlay.canvas);
-        return {
-          number: Number(figure.dataset.side),
-          name: figure.dataset.side === "1" ? "left" : "right",
-          face,
-          canvas,
-          overlay,
-          value: figure.querySelector("[data-value]"),
-          scale: figure.querySelector("[data-scale]"),
-        };
-      }),
-    );
+  makeSide(figure, face) {
+    const picture = figure.querySelector("[data-picture]");
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = SIZE;
+    canvas.dataset.map = "";
+    canvas.tabIndex = 0;
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${picture.alt}. Arrow keys read the map.`);
+    const overlay = new Overlay();
+    picture.replaceWith(canvas, overlay.canvas);
+    return {
+      number: Number(figure.dataset.side),
+      name: figure.dataset.side === "1" ? "left" : "right",
+      face,
+      canvas,
+      overlay,
+      value: figure.querySelector("[data-value]"),
+      scale: figure.querySelector("[data-scale]"),
+    };
   }
 
   /** The state: what the form says, or the defaults with the stage's method. */
@@ -293,7 +294,8 @@ function paint(canvas, rgb) {
     picture.data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
     picture.data[4 * i + 3] = 255;
   }
-  canvas.getContext("2d").putImageData(picture, 0, 0);
+  // Pixels come from the processor and small pictures stay there: no round trip to a GPU.
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(picture, 0, 0);
 }
 
 /** Bring every stage of the page to life that is not alive yet. */
