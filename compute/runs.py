@@ -146,7 +146,7 @@ def _stored_shard(path: Path, length: int) -> NDArray[np.float32] | None:
         return None
     try:
         rows: NDArray[np.float32] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         # Our own intermediate file, damaged on disk: the same images give the same rows again.
         return None
     return rows if rows.ndim == 2 and len(rows) == length and rows.dtype == np.float32 else None

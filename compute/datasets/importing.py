@@ -267,7 +267,7 @@ class _Shards:
             with np.load(self._path(number), allow_pickle=False) as stored:
                 pixels, names = stored["pixels"], stored["names"].tolist()
                 failed = json.loads(str(stored["failed"]))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             # Our own intermediate file, damaged on disk: its images are simply aligned again.
             return None
         return _Shard(dict(zip(names, pixels, strict=True)), failed)
