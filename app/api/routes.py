@@ -48,7 +48,7 @@ def pairs_csv() -> Response:
     query = parse_query(query_params(), load_catalogue(session))
     ids = fetch_all_ids(session, query)
     response = Response(
-        stream_with_context(stream_table(session, query, ids)),
+        stream_with_context(stream_table(db.engine, query, ids)),
         content_type="text/csv; charset=utf-8; header=present",
     )
     response.headers["Content-Disposition"] = 'attachment; filename="xfv-pairs.csv"'

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Any, Final
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.explorer.filters import ExplorerQuery
@@ -17,20 +18,25 @@ CHUNK: Final = 1000
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def stream_table(session: Session, query: ExplorerQuery, ids: array[int]) -> Iterator[str]:
-    """Yield the CSV (RFC 4180) of the pairs of ``ids``, a chunk of rows at a time."""
+def stream_table(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[str]:
+    """Yield the CSV (RFC 4180) of the pairs of ``ids``, a chunk of rows at a time.
+
+    The request's own session ends with the request, before the last chunk: the stream has one of
+    its own, closed with the stream, be it read to its end or not.
+    """
     names = [model.name for model in query.models]
     yield _lines(
         [[*PAIR_FIELDS, *(f"{name}.{field}" for name in names for field in RESULT_FIELDS)]]
     )
-    for start in range(0, len(ids), CHUNK):
-        rows = load_rows(
-            session,
-            ids[start : start + CHUNK].tolist(),
-            datasets=query.known_datasets,
-            models=query.models,
-        )
-        yield _lines([_cells(row, names) for row in rows])
+    with Session(engine) as session:
+        for start in range(0, len(ids), CHUNK):
+            rows = load_rows(
+                session,
+                ids[start : start + CHUNK].tolist(),
+                datasets=query.known_datasets,
+                models=query.models,
+            )
+            yield _lines([_cells(row, names) for row in rows])
 
 
 def _cells(row: PairRow, models: list[str]) -> list[str]:

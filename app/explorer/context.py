@@ -24,6 +24,8 @@ from app.explorer.sentence import describe_filter, describe_key
 
 PAIR_HEADERS: Final = ("id", "dataset", "genuine", "fold", "identity1", "identity2", "quality_min")
 MODEL_HEADERS: Final = ("distance", "confidence", "prediction", "correct", "explained")
+# Heads are narrower than the words of a sentence.
+SHORT: Final = {"correct": "Right", "explained": "X-Map", "quality_min": "Quality"}
 # The parameters that have a field of their own in the form; all others ride along hidden.
 PAIR_FIELDS: Final = ("genuine", "fold", "identity1__contains", "identity2__contains")
 MODEL_FIELDS: Final = (
@@ -149,7 +151,7 @@ def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
     """Build the context of one page."""
     query = page.query
     headers = {
-        name: _header(query, ColumnRef(PAIR_COLUMNS[name]), _pair_label(PAIR_COLUMNS[name]))
+        name: _header(query, ColumnRef(PAIR_COLUMNS[name]), _label(PAIR_COLUMNS[name]))
         for name in PAIR_HEADERS
     }
     start = query.place()
@@ -201,18 +203,14 @@ def _counted(query: ExplorerQuery) -> Params:
     return [*query.params(count=False), ("count", "all")]
 
 
-def _pair_label(column: Column) -> str:
-    return column.words[0].upper() + column.words[1:]
+def _label(column: Column) -> str:
+    words = SHORT.get(column.name, column.words)
+    return words[0].upper() + words[1:]
 
 
 def _group(query: ExplorerQuery, model: Named) -> ModelGroup:
-    short = {"correct": "Right", "explained": "X-Map"}
     headers = tuple(
-        _header(
-            query,
-            ColumnRef(MODEL_COLUMNS[name], model),
-            short.get(name, _pair_label(MODEL_COLUMNS[name])),
-        )
+        _header(query, ColumnRef(MODEL_COLUMNS[name], model), _label(MODEL_COLUMNS[name]))
         for name in MODEL_HEADERS
     )
     return ModelGroup(model, headers)

@@ -7,6 +7,7 @@
 
 const SWAPPED = "[data-explorer]";
 let loading = null;
+let shown = window.location.pathname + window.location.search;
 
 function root() {
   return document.querySelector(SWAPPED);
@@ -36,6 +37,7 @@ async function show(url, { remember = true } = {}) {
   document.title = page.title;
   document.querySelector("[data-status]").textContent = root().querySelector("h1").textContent;
   if (remember) window.history.pushState(null, "", address);
+  shown = window.location.pathname + window.location.search;
   const field = focused && document.getElementById(focused);
   if (field) {
     field.focus({ preventScroll: true });
@@ -70,7 +72,8 @@ document.addEventListener("click", (event) => {
 });
 
 window.addEventListener("popstate", () => {
-  if (root()) show(window.location.href, { remember: false });
+  const moved = shown !== window.location.pathname + window.location.search; // else a mere #anchor
+  if (root() && moved) show(window.location.href, { remember: false });
 });
 
 /* -------------------------------------------------------------------------------- keyboard */

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
+from sqlalchemy.pool import QueuePool
 
 from app.extensions import db
 from app.models import Pair
@@ -299,6 +300,21 @@ def test_the_csv_holds_all_rows_of_the_query(demo_client: FlaskClient) -> None:
         assert row["quality1"] == ("" if wanted["quality1"] is None else repr(wanted["quality1"]))
         second = wanted["models"]["second"]
         assert row["second.distance"] == (repr(second["distance"]) if second else "")
+
+
+@pytest.mark.parametrize("read_to_its_end", [True, False])
+def test_a_download_gives_its_connection_back(demo: Flask, read_to_its_end: bool) -> None:
+    with demo.app_context():
+        engine = db.engine
+    response = demo.test_client().get("/api/v1/pairs.csv")
+    if read_to_its_end:
+        assert response.text
+    else:
+        next(response.iter_encoded())
+        next(response.iter_encoded())
+    response.close()
+    assert isinstance(engine.pool, QueuePool)
+    assert engine.pool.checkedout() == 0
 
 
 def test_a_spreadsheet_is_given_no_formula(app: Flask, client: FlaskClient) -> None:
