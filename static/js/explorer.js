@@ -32,8 +32,10 @@ async function show(url, { remember = true } = {}) {
   }
   const focused = document.activeElement?.id;
   const open = [...root().querySelectorAll("details[open][data-keep]")].map((d) => d.dataset.keep);
+  const unfolded = document.getElementById("filters-open")?.checked ?? false;
   root().replaceWith(document.adoptNode(page.querySelector(SWAPPED)));
   for (const name of open) root().querySelector(`details[data-keep="${name}"]`)?.setAttribute("open", "");
+  document.getElementById("filters-open").checked = unfolded;
   document.title = page.title;
   document.querySelector("[data-status]").textContent = root().querySelector("h1").textContent;
   if (remember) window.history.pushState(null, "", address);
@@ -54,7 +56,7 @@ function formUrl(form) {
 
 document.addEventListener("change", (event) => {
   const form = event.target.closest("[data-filters]");
-  if (form) show(formUrl(form));
+  if (form && event.target.name) show(formUrl(form)); // the switch of the form itself has no name
 });
 
 document.addEventListener("submit", (event) => {
