@@ -174,7 +174,7 @@ def explain_database_error(error: DBAPIError) -> SiteError | None:
     )
     if unset:
         return DatabaseUnavailable(
-            "The database has no tables yet. Whoever runs this site: `flask compute db upgrade`."
+            "The database has no tables yet. Whoever runs this site: `flask db upgrade`."
         )
     if error.connection_invalidated or isinstance(
         cause, psycopg.OperationalError | sqlite3.OperationalError

@@ -43,7 +43,7 @@ def _schema_reason(session: Session) -> str | None:
         return None
     return (
         f"The database is at migration {current or 'none'}, the code at {head}; "
-        "run `flask compute db upgrade`."
+        "run `flask db upgrade`."
     )
 
 

@@ -56,15 +56,13 @@ export function similarityMap(deviations, spec, { normalise = "count", patchSize
   }
   const chosen = spec.patch_sizes.filter((p) => !patchSizes || patchSizes.includes(p));
   if (chosen.length === 0) throw new RangeError("no patch size is chosen");
-  if (deviations.every((value) => Math.abs(value) < FLAT_BELOW)) {
-    const zero = new Float64Array(PIXELS);
-    return { raw: zero, values: zero, scale: 0, status: "flat" };
-  }
   const mean = new Float64Array(PIXELS);
   let start = 0;
+  let flat = true;
   for (const p of spec.patch_sizes) {
     const n = positions(spec, p).length ** 2;
     if (chosen.includes(p)) {
+      flat &&= deviations.subarray(start, start + n).every((d) => Math.abs(d) < FLAT_BELOW);
       const sum = maskSum(deviations.subarray(start, start + n), spec, p);
       const cover = normalise === "coverage" ? coverage(spec, p) : null;
       const divisor = chosen.length * (cover ? 1 : n * p * p);
@@ -74,6 +72,10 @@ export function similarityMap(deviations, spec, { normalise = "count", patchSize
       }
     }
     start += n;
+  }
+  if (flat) {
+    const zero = new Float64Array(PIXELS);
+    return { raw: zero, values: zero, scale: 0, status: "flat" };
   }
   const raw = smooth(mean);
   const scale = raw.reduce((high, value) => Math.max(high, Math.abs(value)), 0);
