@@ -47,11 +47,7 @@ def test_every_page_has_a_title_of_its_own_and_no_inline_code(
 def test_links_within_the_site_lead_somewhere(demo_client: FlaskClient, page: str) -> None:
     links = set(re.findall(r"(?:href|src)=\"(/[^\"#]*)", demo_client.get(page).text))
 
-    broken = {
-        link
-        for link in links
-        if status_of(demo_client, link.replace("&amp;", "&")) >= 400
-    }
+    broken = {link for link in links if status_of(demo_client, link.replace("&amp;", "&")) >= 400}
 
     assert not broken
 
