@@ -164,24 +164,6 @@ def test_one_patch_size_always_stays(viewer: Page) -> None:
     assert re.search(r"patch=28(&|$)", viewer.url)
 
 
-def test_a_redraw_fits_into_a_frame(viewer: Page) -> None:
-    took = viewer.evaluate(
-        """async () => {
-          const slider = document.querySelector("#blend");
-          const times = [];
-          for (let i = 0; i < 20; i++) {
-            slider.value = 5 * i;
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            const start = await new Promise(requestAnimationFrame);
-            times.push(performance.now() - start);
-          }
-          return times.sort((a, b) => a - b)[10];
-        }"""
-    )
-
-    assert took < 50  # a frame is 16 ms; test machines are slow and shared
-
-
 def test_another_model_is_another_page(viewer: Page) -> None:
     viewer.locator("#model").select_option("third")
 
