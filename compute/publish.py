@@ -100,10 +100,8 @@ class Publisher:
                 for record, key in zip(dataset.records, faces, strict=True)
             ],
         )
-        known_images = db.session.execute(
-            select(Image.name, Image.id).filter_by(dataset_id=row.id)
-        ).tuples()
-        image_ids = dict(known_images.all())
+        rows = db.session.execute(select(Image.name, Image.id).filter_by(dataset_id=row.id))
+        image_ids = dict(rows.all())
         db.session.execute(
             insert(Pair), [_pair_row(p, dataset, row.id, image_ids, masks) for p in dataset.pairs]
         )

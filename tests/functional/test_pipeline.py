@@ -1,0 +1,435 @@
+"""The pipeline on both databases: what is published, and what is left after a kill at any step."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pytest
+from click.testing import Result as Outcome
+from flask import Flask
+from numpy.typing import NDArray
+from sqlalchemy import create_engine, select, text
+
+from app.extensions import db
+from app.media import MediaStore
+from app.models import Evaluation, Explanation, ExplanationSet, Result
+from app.settings import ROOT, Settings
+from compute import OcclusionSpec, explain_pair, xmap
+from compute.datasets.store import (
+    ImageRecord,
+    PairRecord,
+    Skipped,
+    dataset_folder,
+    image_sha256,
+    write_dataset,
+)
+from compute.embedding import Preprocessing
+from compute.explanation import ROWS, row_name
+from compute.files import exclusive
+from compute.images import decode
+from compute.registry import ModelRegistry, open_embedder
+from compute.xmaps import similarity_map
+from tests.onnx_models import toy
+
+FIRST: Final = 30001
+SPEC: Final = OcclusionSpec(patch_sizes=(28, 14), stride=28)
+SPEC_TOML: Final = "patch_sizes = [28, 14]\nstride = 28\n"
+
+
+def faces(identities: int = 8) -> NDArray[np.uint8]:
+    """Return three noisy copies of each identity."""
+    random = np.random.default_rng(3)
+    base = random.integers(30, 226, (identities, 14, 14, 3)).repeat(8, axis=1).repeat(8, axis=2)
+    noisy = base.repeat(3, axis=0) + random.integers(-30, 31, (3 * identities, 112, 112, 3))
+    images: NDArray[np.uint8] = np.clip(noisy, 0, 255).astype(np.uint8)
+    return images
+
+
+def ring(identities: int = 8) -> list[PairRecord]:
+    """Return a genuine and an impostor pair of each identity; one fold for two of them."""
+    pairs: list[PairRecord] = []
+    for i in range(identities):
+        own, other = 3 * i, (3 * i + 3) % (3 * identities)
+        for genuine, second in ((True, own + 1), (False, other)):
+            pairs.append(PairRecord(FIRST + len(pairs), own, second, genuine, fold=i // 2))
+    return pairs
+
+
+def store(data: Path, **more: Any) -> None:
+    images = more.get("images", faces())
+    content: dict[str, Any] = {
+        "images": images,
+        "records": [
+            ImageRecord(f"id{i // 3}/{i:04d}.png", f"id{i // 3}", image_sha256(image), i / 100)
+            for i, image in enumerate(images)
+        ],
+        "pairs": ring(),
+        "skipped": [],
+        "origin": {},
+    }
+    write_dataset(data, "demo", **{**content, **more})
+
+
+def add_toy(settings: Settings, name: str = "toy", **options: Any) -> None:
+    path = settings.data_dir / f"given-{name}.onnx"
+    path.write_bytes(toy(**options))
+    ModelRegistry(settings.data_dir).add(name, path, preprocessing=Preprocessing())
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "coarse.toml"
+    path.write_text(SPEC_TOML, encoding="utf-8")
+    return path
+
+
+def compute(app: Flask, *arguments: object) -> Outcome:
+    return app.test_cli_runner().invoke(args=["compute", "--dataset", "demo", *map(str, arguments)])
+
+
+def test_everything_that_is_published_of_a_pair_follows_from_the_library(
+    app: Flask, settings: Settings, media: MediaStore, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    done = compute(app, "--spec", spec)
+    assert done.exit_code == 0, done.output
+    registry = ModelRegistry(settings.data_dir)
+    embed = open_embedder(registry, registry.get("toy"), batch=5, threads=1)
+    images = faces()
+    with app.app_context():
+        opened = db.session.scalars(select(ExplanationSet)).one()
+        assert (opened.name, opened.wanted_count) == ("coarse", 16)
+        assert OcclusionSpec.from_dict(opened.spec) == SPEC
+        evaluation = db.session.scalars(select(Evaluation)).one()
+        assert (evaluation.pair_count, evaluation.skipped_count) == (16, 0)
+        assert evaluation.engine.startswith("onnxruntime ")
+        assert evaluation.model_sha256 == registry.get("toy").sha256
+        for pair in ring():
+            row = db.session.get_one(Explanation, (opened.id, pair.id))
+            result = db.session.get_one(Result, (pair.id, evaluation.model_id))
+            shown = images[pair.image1], images[pair.image2]
+            expected = explain_pair(embed, *shown, spec=SPEC)
+            assert result.distance == pytest.approx(expected.distance, abs=1e-6)
+            assert result.explained
+            stored = np.frombuffer(zlib.decompress(row.deviations), "<f4").reshape(5, SPEC.count)
+            for (method, side), values in zip(ROWS, stored, strict=True):
+                assert np.abs(values - expected.deviations(method, side)).max() < 1e-5
+                drawn = similarity_map(values, SPEC)
+                own = expected.similarity_map(method, side)
+                assert np.abs(drawn.values - own).max() < 1e-4
+                for normalise in ("count", "coverage"):
+                    assert row.scales[normalise][row_name(method, side)] == pytest.approx(
+                        expected.scale(method, side, normalise=normalise), rel=1e-4
+                    )
+                for place in (1, 2) if method == "III" else (side,):
+                    key = row.xmaps[f"{method}{place}"]
+                    picture = decode(media.read(key), key)
+                    assert np.array_equal(picture, xmap(shown[place - 1], drawn.values))
+
+
+def test_running_again_and_taking_more_pairs(
+    app: Flask, settings: Settings, media: MediaStore, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    assert compute(app, "--stage", "verify").exit_code == 0
+    with app.app_context():
+        assert not db.session.scalars(select(ExplanationSet)).all()
+    assert "3 pairs explained" in compute(app, "--spec", spec, "--limit", 3).output
+    more = compute(app, "--spec", spec, "--limit", 5)
+    assert "2 pairs explained in set 'coarse' (3 were before)" in more.output
+    some = compute(app, "--spec", spec, "--pairs", f"{FIRST + 14}-{FIRST + 15},{FIRST}")
+    assert "2 pairs explained in set 'coarse' (1 were before)" in some.output
+    again = compute(app, "--spec", spec, "--pairs", f"{FIRST + 14}")
+    assert "0 pairs explained" in again.output
+    assert "verified before" in again.output
+
+
+def test_a_second_set_explains_the_same_pairs_anew(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    assert compute(app, "--spec", spec, "--limit", 2).exit_code == 0
+    other = spec.with_name("white.toml")
+    other.write_text(SPEC_TOML + 'fill = "white"\n', encoding="utf-8")
+    assert "2 pairs explained in set 'white'" in compute(app, "--spec", other, "--limit", 2).output
+    with app.app_context():
+        sets = db.session.execute(select(ExplanationSet.name, ExplanationSet.wanted_count))
+        assert sorted(map(tuple, sets)) == [("coarse", 2), ("white", 2)]
+
+
+def test_a_spec_that_changed_under_its_name_is_refused(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    assert compute(app, "--spec", spec, "--limit", 1).exit_code == 0
+    spec.write_text("patch_sizes = [28]\nstride = 14\n", encoding="utf-8")
+    done = compute(app, "--spec", spec, "--limit", 1)
+    assert done.exit_code == 2
+    assert "'coarse' of toy on demo has another spec" in done.output
+    assert "another name" in done.output
+
+
+def test_an_image_that_fails_under_an_occlusion_takes_its_pairs_only(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    images = faces()
+    # Almost black: a black patch takes its mean below the bound, as it does with no other image.
+    images[3] = 4
+    images[3, :14, :14] = np.random.default_rng(0).integers(0, 9, (14, 14, 3))
+    store(settings.data_dir, images=images)
+    add_toy(settings, nan_below=3.9)
+    for attempt in range(2):
+        done = compute(app, "--spec", spec)
+        assert done.exit_code == 1, done.output
+        lines = [line for line in done.output.splitlines() if line.startswith("skipped")]
+        # Image 3 belongs to the impostor pair of identity 0 and to both pairs of identity 1
+        assert [line.split(":")[0] for line in sorted(lines)] == [
+            f"skipped pair {FIRST + i}" for i in (1, 2, 3)
+        ]
+        assert all("id1/0003.png" in line and "not finite" in line for line in lines)
+        assert ("13 pairs explained" if attempt == 0 else "0 pairs explained") in done.output
+        with app.app_context():
+            opened = db.session.scalars(select(ExplanationSet)).one()
+            explained = db.session.scalars(select(Explanation.pair_id)).all()
+            assert opened.wanted_count == len(explained) == 13
+            assert db.session.scalars(select(Evaluation.skipped_count)).one() == 0
+
+
+def test_pairs_that_the_import_skipped_are_listed_once(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    skipped = [Skipped("id9/0027.png", "no face"), Skipped(f"pair {FIRST + 16}", "needs id9")]
+    store(settings.data_dir, skipped=skipped)
+    add_toy(settings, "a")
+    add_toy(settings, "b", seed=1)
+    done = compute(app, "--spec", spec, "--pairs", f"{FIRST}-{FIRST + 16}")
+    assert done.exit_code == 1
+    assert done.output.count("skipped id9/0027.png: no face") == 1
+    assert "2 skipped in all" in done.output
+    with app.app_context():
+        assert len(db.session.scalars(select(Explanation.pair_id)).all()) == 32
+
+
+def test_what_the_finished_models_skipped_is_listed_when_a_later_one_fails(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    store(settings.data_dir, skipped=[Skipped("id9/0027.png", "no face")])
+    add_toy(settings, "a")
+    add_toy(settings, "b", seed=1)
+    (settings.data_dir / "models" / "b.onnx").write_bytes(b"damaged")
+    done = compute(app, "--spec", spec)
+    assert done.exit_code == 2
+    assert "skipped id9/0027.png: no face" in done.output
+    assert "b.onnx: SHA-256 is" in done.output
+    assert "a on demo: 16 pairs explained" in done.output
+
+
+@pytest.mark.parametrize("what", ["labels", "folds", "embeddings"])
+def test_what_cannot_be_verified_says_why(what: str, app: Flask, settings: Settings) -> None:
+    more: dict[str, Any] = {}
+    if what == "labels":
+        more["pairs"] = [pair for pair in ring() if pair.genuine]
+    elif what == "folds":
+        more["pairs"] = [replace(pair, fold=0) for pair in ring()]
+    else:
+        more["images"] = np.full_like(faces(), 255)
+    store(settings.data_dir, **more)
+    add_toy(settings, nan_above=250.0)
+    done = compute(app)
+    assert done.exit_code == 2
+    assert "toy on demo: cannot be verified with" in done.output
+    if what == "embeddings":
+        assert "0 usable pairs" in done.output
+        assert "16 are skipped, the first: id0/0000.png" in done.output
+    with app.app_context():
+        assert not db.session.scalars(select(Evaluation)).all()
+
+
+def test_results_of_another_engine_are_not_mixed(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    assert compute(app, "--spec", spec, "--limit", 1).exit_code == 0
+    path = settings.data_dir / "runs" / "demo" / "toy" / "run.json"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole.replace(json.loads(whole)["engine"], "onnxruntime 0.1"), encoding="utf-8")
+    done = compute(app, "--spec", spec, "--limit", 2)
+    assert done.exit_code == 2
+    assert "started with engine onnxruntime 0.1" in done.output
+    path.write_text(whole, encoding="utf-8")
+    with app.app_context():
+        db.session.execute(text("UPDATE explanation_set SET engine = 'onnxruntime 0.2'"))
+        db.session.commit()
+    done = compute(app, "--spec", spec, "--limit", 2)
+    assert done.exit_code == 2
+    assert "begun with onnxruntime 0.2" in done.output
+
+
+def test_batch_and_threads_stay_what_they_were(app: Flask, settings: Settings, spec: Path) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    assert compute(app, "--spec", spec, "--limit", 1).exit_code == 0
+    with app.app_context():
+        db.session.execute(text("UPDATE explanation_set SET batch = 3, threads = 1"))
+        db.session.commit()
+    assert compute(app, "--spec", spec, "--limit", 2).exit_code == 0
+    with app.app_context():
+        row = db.session.scalars(select(ExplanationSet)).one()
+        assert (row.batch, row.threads) == (3, 1)
+
+
+@pytest.mark.parametrize("what", ["model", "preprocessing", "dataset"])
+def test_a_database_of_other_things_by_the_same_name_is_refused(
+    what: Literal["model", "preprocessing", "dataset"], app: Flask, settings: Settings, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    assert compute(app, "--spec", spec, "--limit", 1).exit_code == 0
+    if what == "dataset":
+        for path in dataset_folder(settings.data_dir, "demo").iterdir():
+            path.unlink()
+        store(settings.data_dir, images=faces()[::-1].copy())
+    else:
+        (settings.data_dir / "models" / "registry.toml").unlink()
+        path = settings.data_dir / "other.onnx"
+        path.write_bytes(toy(seed=5 if what == "model" else 0))
+        fed = Preprocessing("bgr") if what == "preprocessing" else Preprocessing()
+        ModelRegistry(settings.data_dir).add("toy", path, preprocessing=fed)
+    done = compute(app, "--spec", spec, "--limit", 2)
+    assert done.exit_code == 2
+    assert f"holds another {'demo' if what == 'dataset' else 'model'}" in done.output
+
+
+def test_embeddings_of_another_preprocessing_are_not_reused(app: Flask, settings: Settings) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    assert compute(app, "--stage", "verify").exit_code == 0
+    (settings.data_dir / "models" / "registry.toml").unlink()
+    ModelRegistry(settings.data_dir).add(
+        "toy", settings.data_dir / "given-toy.onnx", preprocessing=Preprocessing("bgr")
+    )
+    with app.app_context():  # as with a new database beside the old data folder
+        db.session.execute(text("DELETE FROM face_model"))
+        db.session.commit()
+    done = compute(app, "--stage", "verify")
+    assert done.exit_code == 2
+    assert "started with fed" in done.output
+
+
+def test_one_model_on_one_dataset_is_computed_by_one_process(
+    app: Flask, settings: Settings
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    with exclusive(settings.data_dir / "locks" / "demo__toy", doing="computing"):
+        done = compute(app)
+    assert done.exit_code == 2
+    assert "Another process is computing toy on demo" in done.output
+
+
+# Ends the process, as kill -9 does, just before the n-th commit or the n-th picture.
+DYING: Final = """
+import os, sys
+from sqlalchemy.orm import Session
+from app.media import MediaStore
+step, left = sys.argv[1], int(sys.argv[2])
+owner = Session if step == "commit" else MediaStore
+whole = getattr(owner, step)
+def dying(*arguments):
+    global left
+    left -= 1
+    if left < 0:
+        os._exit(9)
+    return whole(*arguments)
+setattr(owner, step, dying)
+from app import create_app
+create_app().cli.main(args=sys.argv[3:], prog_name="flask")
+"""
+
+
+def published(database: Path, folder: Path) -> dict[str, Any]:
+    """Return all rows and files, but for times, host and surrogate keys."""
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.connect() as connection:
+        rows = {
+            table: sorted(map(repr, connection.execute(text(f"SELECT {columns} FROM {table}"))))
+            for table, columns in {
+                "dataset": "name, sha256, image_count, pair_count, skipped_count",
+                "image": "name, identity, sha256, media, quality",
+                "pair": "id, image1, image2, genuine, fold, quality_min",
+                "face_model": "name, sha256, dimension, preprocessing",
+                "evaluation": "accuracy, accuracy_std, eer, auc, engine, batch, threads",
+                "fold_score": "fold, threshold, L, d0, k, b, status, accuracy",
+                "result": "pair_id, distance, threshold, confidence, prediction, explained",
+                "explanation_set": "name, spec, wanted_count, engine, batch, threads",
+                "explanation": "pair_id, status, deviations, scales, xmaps",
+            }.items()
+        }
+    engine.dispose()
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in ("media", "data/runs")
+        for path in (folder / part).rglob("*")
+        if path.is_file()
+    }
+    return {**rows, "files": files}
+
+
+def test_a_kill_at_any_step_and_a_rerun_give_the_bytes_of_a_whole_run(
+    tmp_path: Path, migrated_file: Path, spec: Path
+) -> None:
+    def prepared(name: str) -> tuple[Path, dict[str, str]]:
+        folder = tmp_path / name
+        settings = Settings.from_environment({"XFV_DATA_DIR": str(folder / "data")})
+        store(settings.data_dir)
+        add_toy(settings)
+        (folder / "xfv.sqlite3").write_bytes(migrated_file.read_bytes())
+        return folder, {
+            "DATABASE_URL": f"sqlite:///{folder}/xfv.sqlite3",
+            "XFV_DATA_DIR": str(folder / "data"),
+            "XFV_MEDIA_URL": str(folder / "media"),
+            "XFV_REAL_DATA": "",
+        }
+
+    def run(environment: dict[str, str], step: str, left: int) -> int:
+        command = ["compute", "--dataset", "demo", "--spec", str(spec), "--limit", "4"]
+        return subprocess.run(
+            [sys.executable, "-c", DYING, step, str(left), *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            check=False,
+        ).returncode
+
+    folder, environment = prepared("whole")
+    assert run(environment, "commit", 10**9) == 0
+    whole = published(folder / "xfv.sqlite3", folder)
+    assert len(whole["explanation"]) == 4
+
+    folder, environment = prepared("killed")
+    # Each run gets one step further than the former: dataset, model, evaluation, set, pairs.
+    for step, left in (
+        ("write", 5),
+        ("commit", 0),
+        ("commit", 1),
+        ("commit", 1),
+        ("commit", 1),
+        ("write", 2),
+        ("commit", 2),
+        ("write", 8),
+    ):
+        assert run(environment, step, left) == 9
+    assert run(environment, "commit", 10**9) == 0
+    assert published(folder / "xfv.sqlite3", folder) == whole
