@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from flask import Flask
+from sqlalchemy import select
 
+from app import create_app
+from app.extensions import db
+from app.models import Evaluation, Explanation, Pair, Result
 from app.settings import Settings
 from compute import explain_pair
 from compute.alignment import LandmarkDetector, find_detector
@@ -17,7 +25,7 @@ from compute.datasets.store import read_dataset
 from compute.distances import cosine_distances
 from compute.embedding import Preprocessing
 from compute.errors import ImageError
-from compute.explanation import OccludedFace, embed_occlusions, pair_deviations
+from compute.explanation import ROWS, OccludedFace, embed_occlusions, pair_deviations
 from compute.occlusion import OcclusionSpec
 from compute.registry import ModelRegistry, open_embedder
 
@@ -104,3 +112,67 @@ def test_real_models_tell_people_apart(
     sides = [OccludedFace(embed(i[None])[0], embed_occlusions(embed, i, spec)) for i in images]
     for (method, side), row in pair_deviations(sides[0], sides[1], spec).items():
         assert np.abs(row - whole.deviations(method, side)).max() < 1e-5
+
+
+@pytest.fixture
+def site(data: Path, migrated_file: Path, tmp_path: Path) -> Iterator[Flask]:
+    """Return a site on the imported faces."""
+    database = tmp_path / "xfv.sqlite3"
+    shutil.copyfile(migrated_file, database)
+    app = create_app(
+        Settings.from_environment(
+            {
+                "DATABASE_URL": f"sqlite:///{database}",
+                "XFV_DATA_DIR": str(data),
+                "XFV_MEDIA_URL": str(tmp_path / "media"),
+                "XFV_REAL_DATA": "",
+            }
+        )
+    )
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_commands_publish_what_the_library_says_of_real_faces(
+    site: Flask, real: Path, data: Path, tmp_path: Path
+) -> None:
+    spec = tmp_path / "coarse.toml"
+    spec.write_text("patch_sizes = [28]\n", encoding="utf-8")
+    runner = site.test_cli_runner()
+    onnx = real / "models/mobilefacenet_ms1m.onnx"
+    mean, std = "123.675,116.28,103.53", "58.395,57.12,57.375"
+    added = runner.invoke(
+        args=["models", "add", "ms1m", "--onnx", str(onnx), "--mean", mean, "--std", std]
+    )
+    assert added.exit_code == 0, added.output
+    done = runner.invoke(
+        args=["compute", "--dataset", "lfw", "--model", "ms1m", "--spec", str(spec), "--limit", "2"]
+    )
+    # The images that were left out of the archive, and their pairs, are listed.
+    assert done.exit_code == 1, done.output
+    assert "2 pairs explained in set 'coarse'" in done.output
+    assert "not in" in done.output
+    dataset = read_dataset(data, "lfw")
+    registry = ModelRegistry(data)
+    embed = open_embedder(registry, registry.get("ms1m"), batch=16, threads=2)
+    place = {record.name: i for i, record in enumerate(dataset.records)}
+    with site.app_context():
+        evaluation = db.session.scalars(select(Evaluation)).one()
+        assert evaluation.pair_count == len(dataset.pairs)
+        assert evaluation.accuracy > 0.9
+        explained = db.session.scalars(select(Explanation)).all()
+        assert len(explained) == 2
+        assert {db.session.get_one(Pair, row.pair_id).genuine for row in explained} == {True, False}
+        for row in explained:
+            pair = db.session.get_one(Pair, row.pair_id)
+            images = [
+                np.asarray(dataset.images[place[name]]) for name in (pair.image1, pair.image2)
+            ]
+            expected = explain_pair(embed, *images, spec=OcclusionSpec(patch_sizes=(28,)))
+            stored = np.frombuffer(zlib.decompress(row.deviations), "<f4").reshape(5, -1)
+            for (method, side), values in zip(ROWS, stored, strict=True):
+                assert np.abs(values - expected.deviations(method, side)).max() < 1e-5
+            result = db.session.get_one(Result, (pair.id, evaluation.model_id))
+            assert result.distance == pytest.approx(expected.distance, abs=1e-5)
