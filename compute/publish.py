@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.media import MediaStore
@@ -66,15 +67,28 @@ class Publisher:
         RunError
             Where another dataset is published under this name.
         """
-        known = db.session.scalar(select(Dataset).filter_by(name=dataset.name))
-        if known is not None:
-            if known.sha256 != dataset.sha256:
-                raise RunError(
-                    f"The database holds another {dataset.name} (hash {known.sha256[:12]}..., "
-                    f"imported is {dataset.sha256[:12]}...). Use the data folder it came from, or "
-                    "another database."
-                )
+        if self._holds(dataset):
             return
+        try:
+            self._insert_dataset(dataset)
+        except IntegrityError:
+            # Two models that start on a new database at a time: the other process was first.
+            db.session.rollback()
+            if not self._holds(dataset):
+                raise
+
+    @staticmethod
+    def _holds(dataset: StoredDataset) -> bool:
+        known = db.session.scalar(select(Dataset).filter_by(name=dataset.name))
+        if known is not None and known.sha256 != dataset.sha256:
+            raise RunError(
+                f"The database holds another {dataset.name} (hash {known.sha256[:12]}..., imported "
+                f"is {dataset.sha256[:12]}...). Use the data folder it came from, or another "
+                "database."
+            )
+        return known is not None
+
+    def _insert_dataset(self, dataset: StoredDataset) -> None:
         faces = self._faces(dataset)
         masks = [
             self._media.write("masks", encode_png(mask.astype(np.uint8) * 255))

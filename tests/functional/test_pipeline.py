@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,6 +27,7 @@ from compute.datasets.store import (
     ImageRecord,
     PairRecord,
     Skipped,
+    StoredDataset,
     dataset_folder,
     image_sha256,
     write_dataset,
@@ -34,6 +36,7 @@ from compute.embedding import Preprocessing
 from compute.explanation import ROWS, row_name
 from compute.files import exclusive
 from compute.images import decode
+from compute.publish import Publisher
 from compute.registry import ModelRegistry, open_embedder
 from compute.xmaps import similarity_map
 from tests.onnx_models import toy
@@ -337,6 +340,28 @@ def test_one_model_on_one_dataset_is_computed_by_one_process(
         done = compute(app)
     assert done.exit_code == 2
     assert "Another process is computing toy on demo" in done.output
+
+
+def test_two_models_that_start_on_a_new_database_at_a_time_both_finish(
+    app: Flask, settings: Settings, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings, "a")
+    add_toy(settings, "b", seed=1)
+    whole = Publisher._faces
+
+    def overtaken(self: Publisher, dataset: StoredDataset) -> list[str]:
+        monkeypatch.setattr(Publisher, "_faces", whole)
+        with ThreadPoolExecutor(1) as other:
+            done = other.submit(compute, app, "--model", "b", "--spec", spec, "--limit", 1).result()
+        assert done.exit_code == 0, done.output
+        return whole(self, dataset)
+
+    monkeypatch.setattr(Publisher, "_faces", overtaken)
+    done = compute(app, "--model", "a", "--spec", spec, "--limit", 1)
+    assert done.exit_code == 0, done.output
+    with app.app_context():
+        assert len(db.session.scalars(select(Evaluation)).all()) == 2
 
 
 # Ends the process, as kill -9 does, just before the n-th commit or the n-th picture.
