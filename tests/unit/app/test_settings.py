@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,17 @@ def test_every_setting_is_documented() -> None:
     documented = (ROOT / "docs/settings.md").read_text()
     for setting in TABLE.values():
         assert f"| `{setting.env}` | `{setting.default}` | {setting.help} |" in documented
+
+
+def test_a_command_says_which_setting_is_wrong() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "models", "list"],
+        cwd=ROOT,
+        env=os.environ | {"XFV_MEMORY_GIB": "abc"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "XFV_MEMORY_GIB='abc'" in done.stderr
+    assert "Traceback" not in done.stderr
