@@ -81,7 +81,8 @@ class ModelIO:
                 raise ValueError(f"{name}={value!r}: expected a whole number, 0 or more.")
 
 
-def _session(path: Path, threads: int) -> Any:
+def load(path: Path, *, threads: int) -> Any:
+    """Open an ONNX file on the CPU; ``ModelError`` where it is none."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -122,7 +123,7 @@ class OnnxEmbedder:
         self.batch = io.batch or batch
         self._path = path
         self._io = io
-        self._session = _session(path, threads)
+        self._session = load(path, threads=threads)
         self._reverse = preprocessing.color == "bgr"
         shape = (1, 3, 1, 1) if io.layout == "nchw" else (1, 1, 1, 3)
         self._mean = np.array(preprocessing.mean, dtype=np.float32).reshape(shape)
@@ -174,7 +175,7 @@ def probe(
         For a file that cannot be loaded, more than one input or output, another type or shape,
         output that is not finite, zero, equal for different faces, or mixed between rows.
     """
-    session = _session(path, threads=1)
+    session = load(path, threads=1)
     given = _only(path, "input", session.get_inputs())
     answer = _only(path, "output", session.get_outputs())
     if given.type != "tensor(float)":

@@ -129,29 +129,29 @@ class Publisher:
                 progress.update()
         return keys
 
-    def model(self, entry: ModelEntry) -> int:
-        """Publish a model of the registry and return its row's id."""
+    def model(self, entry: ModelEntry) -> None:
+        """Publish a model of the registry; one that is there already is left as it is."""
         known = db.session.scalar(select(FaceModel).filter_by(name=entry.name))
-        if known is not None:
-            if (known.sha256, known.preprocessing) != (entry.sha256, entry.fed):
-                raise RunError(
-                    f"The database holds another model {entry.name!r} (SHA-256 "
-                    f"{known.sha256[:12]}..., fed {known.preprocessing}; in the registry "
-                    f"{entry.sha256[:12]}..., {entry.fed}). Add the model under another name."
+        if known is None:
+            db.session.add(
+                FaceModel(
+                    name=entry.name,
+                    title=entry.title,
+                    licence=entry.licence,
+                    source=entry.source,
+                    sha256=entry.sha256,
+                    dimension=entry.io.dimension,
+                    preprocessing=entry.fed,
                 )
-            return known.id
-        row = FaceModel(
-            name=entry.name,
-            title=entry.title,
-            licence=entry.licence,
-            source=entry.source,
-            sha256=entry.sha256,
-            dimension=entry.io.dimension,
-            preprocessing=entry.fed,
-        )
-        db.session.add(row)
+            )
+        elif (known.sha256, known.preprocessing) != (entry.sha256, entry.fed):
+            raise RunError(
+                f"The database holds another model {entry.name!r} (SHA-256 "
+                f"{known.sha256[:12]}..., fed {known.preprocessing}; in the registry "
+                f"{entry.sha256[:12]}..., {entry.fed}). Add the model under another name."
+            )
+        # Also where nothing was added: no transaction may stay open while images are embedded.
         db.session.commit()
-        return row.id
 
     def has_evaluation(self, dataset: str, model: str) -> bool:
         """Tell whether the evaluation of a model on a dataset is published."""
@@ -253,15 +253,17 @@ class Publisher:
                 "the spec another name."
             )
         row.wanted_count = wanted
-        db.session.commit()
+        db.session.flush()
         explained = db.session.scalars(select(Explanation.pair_id).filter_by(set_id=row.id))
-        return OpenSet(
+        opened = OpenSet(
             id=row.id,
             model_id=evaluation.model_id,
             batch=row.batch,
             threads=row.threads,
             explained=frozenset(explained),
         )
+        db.session.commit()
+        return opened
 
     def explanation(self, opened: OpenSet, pair_id: int, rendered: RenderedExplanation) -> None:
         """Publish one explained pair: pictures first, then its row."""

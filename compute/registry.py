@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -12,7 +13,7 @@ from typing import Any, Final, Literal
 
 import tomli_w
 
-from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing, probe
+from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing, load, probe
 from compute.errors import ModelError
 from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
 
@@ -129,6 +130,7 @@ class ModelRegistry:
         with exclusive(self._folder / ".lock", doing="changing the model registry"):
             entries = self.entries()
             io = probe(onnx, preprocessing, layout)
+            _require_whole(onnx)
             entry = ModelEntry(
                 name=name,
                 title=title or name,
@@ -193,6 +195,20 @@ class ModelRegistry:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{self._file}, model {name!r}: {error}.") from error
         return ModelEntry(**{**stored, "name": name, "preprocessing": preprocessing, "io": io})
+
+
+def _require_whole(onnx: Path) -> None:
+    """Refuse a model that needs files beside it: the registry keeps and pins one file."""
+    with tempfile.TemporaryDirectory() as alone:
+        copy = Path(alone) / onnx.name
+        copy.write_bytes(onnx.read_bytes())
+        try:
+            load(copy, threads=1)
+        except ModelError as error:
+            raise ModelError(
+                f"{onnx}: loads only with the files beside it (external data), expected one file. "
+                "Save it whole: onnx.save_model(onnx.load(FILE), NEW_FILE)."
+            ) from error
 
 
 def open_embedder(

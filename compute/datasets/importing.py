@@ -137,8 +137,10 @@ def _require_free(data: Path, name: str) -> None:
 
 
 def _already(data: Path, name: str, origin: dict[str, Any]) -> ImportReport:
+    """Return what is imported, where it came from the same files, by whichever OpenCV."""
     stored = read_origin(data, name)
-    different = [key for key, value in origin.items() if stored.get(key) != value]
+    sources = origin.keys() - {"opencv"}
+    different = sorted(key for key in sources if stored.get(key) != origin[key])
     if different:
         raise DatasetError(
             f"{name} is already imported from other sources: {different[0]} was "

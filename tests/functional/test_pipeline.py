@@ -32,7 +32,7 @@ from compute.datasets.store import (
     image_sha256,
     write_dataset,
 )
-from compute.embedding import Preprocessing
+from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.explanation import ROWS, row_name
 from compute.files import exclusive
 from compute.images import decode
@@ -340,6 +340,26 @@ def test_one_model_on_one_dataset_is_computed_by_one_process(
         done = compute(app)
     assert done.exit_code == 2
     assert "Another process is computing toy on demo" in done.output
+
+
+def test_no_transaction_stays_open_while_a_model_embeds(
+    app: Flask, settings: Settings, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    seen: list[bool] = []
+    whole = OnnxEmbedder.__call__
+
+    def watched(self: OnnxEmbedder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(db.session().in_transaction())
+        return whole(self, images)
+
+    monkeypatch.setattr(OnnxEmbedder, "__call__", watched)
+    assert compute(app, "--stage", "verify").exit_code == 0
+    verified = len(seen)
+    assert compute(app, "--spec", spec).exit_code == 0
+    assert 0 < verified < len(seen)
+    assert not any(seen)
 
 
 def test_two_models_that_start_on_a_new_database_at_a_time_both_finish(

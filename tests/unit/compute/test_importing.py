@@ -164,6 +164,14 @@ def test_importing_twice_changes_nothing(
     assert detector.calls == 0
 
 
+def test_another_opencv_is_no_other_source(
+    run: Callable[..., ImportReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    monkeypatch.setattr("cv2.__version__", "9.9.9")
+    assert run().already
+
+
 def test_other_sources_under_the_same_name_are_refused(
     run: Callable[..., ImportReport], photographs: Path
 ) -> None:

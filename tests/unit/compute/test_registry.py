@@ -7,7 +7,9 @@ import os
 import tomllib
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import external_data_helper
 
 from compute.embedding import Preprocessing
 from compute.errors import HashMismatchError, ModelError, RunError
@@ -116,6 +118,19 @@ def test_a_bad_model_leaves_nothing(registry: ModelRegistry, tmp_path: Path) -> 
     assert not (tmp_path / "data" / "models" / "bad.onnx").exists()
     with pytest.raises(ModelError, match=r"gone.onnx: no such file\. Check --onnx"):
         registry.add("bad", tmp_path / "gone.onnx", preprocessing=HALF)
+
+
+def test_weights_beside_the_file_are_refused(registry: ModelRegistry, tmp_path: Path) -> None:
+    model = onnx.load_from_string(toy())
+    path = tmp_path / "split.onnx"
+    external_data_helper.convert_model_to_external_data(
+        model, location="weights.bin", size_threshold=0, convert_attribute=True
+    )
+    onnx.save(model, str(path))
+    assert (tmp_path / "weights.bin").stat().st_size > 0
+    with pytest.raises(ModelError, match=r"split\.onnx: loads only with the files beside it"):
+        registry.add("split", path, preprocessing=Preprocessing())
+    assert registry.entries() == {}
 
 
 def test_a_changed_file_is_noticed_wherever_it_is_used(
