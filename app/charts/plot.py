@@ -11,7 +11,7 @@ from app.charts.axis import Axis, linear_axis
 
 LEFT: Final = 46.0
 RIGHT: Final = 12.0
-TOP: Final = 12.0
+TOP: Final = 24.0
 BOTTOM: Final = 38.0
 
 

@@ -59,20 +59,20 @@ def test_an_empty_range_is_refused(low: float, high: float) -> None:
 
 
 def test_bars_stand_on_the_floor_and_empty_bins_are_left_out() -> None:
-    plot = make_plot((0, 2, "d"), (0, 10, "pairs"), width=258, height=150)
+    plot = make_plot((0, 2, "d"), (0, 10, "pairs"), width=258, height=162)
 
     bars = plot.bars([0, 0.5, 1, 2], [10, 0, 5])
 
     assert [(bar.low, bar.high, bar.count) for bar in bars] == [(0, 0.5, 10), (1, 2, 5)]
     first, second = bars
     assert (first.x, first.width) == (46, 50)  # 200 units for [0, 2]
-    assert (first.y, first.height) == (12, 100)
-    assert (second.y, second.height) == (62, 50)
+    assert (first.y, first.height) == (24, 100)
+    assert (second.y, second.height) == (74, 50)
 
 
 def test_a_path_has_a_gap_where_a_value_is_missing() -> None:
-    plot = make_plot((0, 2, "d"), (0, 1, "c"), width=258, height=150)
+    plot = make_plot((0, 2, "d"), (0, 1, "c"), width=258, height=162)
 
     path = plot.path([0, 1, 1.5, 2], [0, 1, float("nan"), 0.5])
 
-    assert path == "M46.00,112.00L146.00,12.00M246.00,62.00"
+    assert path == "M46.00,124.00L146.00,24.00M246.00,74.00"
