@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.explorer.filters import PAGES, ExplorerQuery
-from app.explorer.queries import Count, Keys, count_pairs, fetch_keys
+from app.explorer.queries import Count, Keys, count_of, keys_of
 from app.explorer.rows import PairRow, load_rows
+from app.explorer.selection import Selection
 from app.explorer.sentence import describe
 
 
@@ -32,9 +33,9 @@ class Page:
 
 def fetch_page(session: Session, query: ExplorerQuery) -> Page:
     """Read one page: at most six statements, whatever the query and the number of rows."""
-    keys = fetch_keys(session, query)
+    selection = Selection(session, query)
+    keys, count = keys_of(selection), count_of(selection)
     rows = load_rows(session, keys.ids, datasets=query.known_datasets, models=query.models)
-    count = count_pairs(session, query)
     return Page(
         query=query,
         rows=rows,

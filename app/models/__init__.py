@@ -3,6 +3,7 @@
 from app.models.dataset import Dataset, Image, Pair
 from app.models.evaluation import Evaluation, FaceModel, FoldScore, Result
 from app.models.explanation import Explanation, ExplanationSet
+from app.models.packed import PairColumn, ResultColumn
 
 __all__ = [
     "Dataset",
@@ -13,5 +14,7 @@ __all__ = [
     "FoldScore",
     "Image",
     "Pair",
+    "PairColumn",
     "Result",
+    "ResultColumn",
 ]

@@ -1,0 +1,192 @@
+"""The columns that a query looks at, as arrays over all pairs of its datasets.
+
+One statement for the pairs' packed columns, one for the results'; where some are not packed, one
+each for their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from app.explorer.columns import PAIR_COLUMNS, ColumnRef, Kind
+from app.explorer.filters import ExplorerQuery
+from app.explorer.packing import (
+    KINDS,
+    Array,
+    Numbers,
+    UnfitError,
+    joined,
+    result_arrays,
+    to_array,
+    unpack,
+)
+from app.models import Pair, PairColumn, Result, ResultColumn
+
+DATASET: Final = ColumnRef(PAIR_COLUMNS["dataset"])
+ID: Final = ColumnRef(PAIR_COLUMNS["id"])
+
+
+class Arrays:
+    """Some columns of all pairs of a query's datasets, in one order.
+
+    Parameters
+    ----------
+    refs
+        The columns to read; the id and the dataset are always there.
+    """
+
+    def __init__(
+        self, session: Session, query: ExplorerQuery, refs: Iterable[ColumnRef] = ()
+    ) -> None:
+        wanted = {ID, *refs}
+        scope = query.known_datasets if query.scope is None else query.scope
+        datasets = [dataset.id for dataset in scope]
+        names = sorted({ref.column.name for ref in wanted - {DATASET} if ref.model is None})
+        pairs = _load_pairs(session, datasets, names)
+        ids = {dataset: _numbers(columns["id"]) for dataset, columns in pairs.items()}
+        models = {(ref.model.id, ref.column.name) for ref in wanted if ref.model}
+        results = _load_results(session, ids, models)
+
+        self._arrays: dict[tuple[int | None, str], Array] = {
+            (None, name): joined([pairs[dataset][name] for dataset in datasets] or [np.empty(0)])
+            for name in names
+        }
+        for key in models:
+            parts = [results[dataset, *key] for dataset in datasets]
+            self._arrays[key] = joined(parts or [np.empty(0)])
+        ranks = {dataset.id: rank for rank, dataset in enumerate(query.known_datasets)}
+        self._arrays[None, "dataset"] = np.repeat(
+            np.array([ranks[dataset] for dataset in datasets], np.float64),
+            [len(ids[dataset]) for dataset in datasets],
+        )
+
+    def __getitem__(self, ref: ColumnRef) -> Array:
+        """Return a column; that of datasets holds ranks among the names of all datasets."""
+        return self._arrays[ref.model.id if ref.model else None, ref.column.name]
+
+    def numbers(self, ref: ColumnRef) -> Numbers:
+        """Return a column of numbers, flags or datasets."""
+        return _numbers(self[ref])
+
+    def __len__(self) -> int:
+        return len(self[ID])
+
+
+def _numbers(array: Array) -> Numbers:
+    if not isinstance(array, np.ndarray):
+        raise TypeError("this column is text")
+    return array
+
+
+def _load_pairs(
+    session: Session, datasets: Sequence[int], names: Sequence[str]
+) -> dict[int, dict[str, Array]]:
+    if not datasets:
+        return {}
+    packed: dict[int, dict[str, bytes]] = {dataset: {} for dataset in datasets}
+    for dataset, name, data in session.execute(
+        select(PairColumn.dataset_id, PairColumn.name, PairColumn.data).where(
+            PairColumn.dataset_id.in_(datasets), PairColumn.name.in_(names)
+        )
+    ):
+        packed[dataset][name] = data
+    loaded: dict[int, dict[str, Array]] = {}
+    for dataset, columns in packed.items():
+        try:
+            size = len(unpack(Kind.INTEGER, columns["id"]))
+            loaded[dataset] = {name: unpack(KINDS[name], columns[name], size) for name in names}
+        except (KeyError, UnfitError):
+            continue
+    missing = [dataset for dataset in datasets if dataset not in loaded]
+    return loaded | _read_pairs(session, missing, names)
+
+
+def _read_pairs(
+    session: Session, datasets: Sequence[int], names: Sequence[str]
+) -> dict[int, dict[str, Array]]:
+    if not datasets:
+        return {}
+    rows = session.execute(
+        select(Pair.dataset_id, *(getattr(Pair, name) for name in names))
+        .where(Pair.dataset_id.in_(datasets))
+        .order_by(Pair.dataset_id, Pair.id)
+    )
+    values: dict[int, list[Any]] = {dataset: [()] * len(names) for dataset in datasets}
+    for dataset, group in groupby(rows, key=lambda row: row[0]):
+        _, *values[dataset] = zip(*group, strict=True)
+    return {
+        dataset: {
+            name: to_array(KINDS[name], column) for name, column in zip(names, columns, strict=True)
+        }
+        for dataset, columns in values.items()
+    }
+
+
+def _load_results(
+    session: Session, ids: dict[int, Numbers], models: set[tuple[int, str]]
+) -> dict[tuple[int, int, str], Array]:
+    """Return by dataset, model and name; NaN all over where a model never saw a dataset."""
+    if not ids or not models:
+        return {}
+    of_models = [
+        and_(
+            ResultColumn.model_id == model,
+            ResultColumn.name.in_(sorted(name for other, name in models if other == model)),
+        )
+        for model in sorted({model for model, _ in models})
+    ]
+    statement = select(
+        ResultColumn.dataset_id, ResultColumn.model_id, ResultColumn.name, ResultColumn.data
+    ).where(ResultColumn.dataset_id.in_(ids), or_(*of_models))
+    loaded: dict[tuple[int, int, str], Array] = {}
+    for dataset, model, name, data in session.execute(statement):
+        try:
+            loaded[dataset, model, name] = unpack(KINDS[name], data, len(ids[dataset]))
+        except UnfitError:
+            continue
+    missing = {
+        (dataset, model)
+        for dataset in ids
+        for model, name in models
+        if (dataset, model, name) not in loaded
+    }
+    names = sorted({name for _, name in models})
+    return loaded | _read_results(session, ids, missing, names)
+
+
+def _read_results(
+    session: Session,
+    ids: dict[int, Numbers],
+    evaluations: set[tuple[int, int]],
+    names: Sequence[str],
+) -> dict[tuple[int, int, str], Array]:
+    if not evaluations:
+        return {}
+    chosen = [
+        and_(Result.dataset_id == dataset, Result.model_id == model)
+        for dataset, model in sorted(evaluations)
+    ]
+    columns = [getattr(Result, name) for name in names]
+    rows = session.execute(
+        select(Result.dataset_id, Result.model_id, Result.pair_id, *columns)
+        .where(or_(*chosen))
+        .order_by(Result.dataset_id, Result.model_id)
+    )
+    found: dict[tuple[int, int], list[Any]] = {
+        evaluation: [()] * (1 + len(names)) for evaluation in evaluations
+    }
+    for evaluation, group in groupby(rows, key=lambda row: (row[0], row[1])):
+        _, _, *found[evaluation] = zip(*group, strict=True)
+    return {
+        (dataset, model, name): array
+        for (dataset, model), (pair_ids, *values) in found.items()
+        for name, array in result_arrays(
+            ids[dataset], pair_ids, dict(zip(names, values, strict=True))
+        ).items()
+    }
