@@ -7,8 +7,8 @@ killed run leaves at most pictures without rows, never rows without pictures.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.explorer.packing import pack_pairs, pack_results, with_flag
 from app.extensions import db
 from app.media import MediaStore
 from app.models import (
@@ -27,7 +28,9 @@ from app.models import (
     FoldScore,
     Image,
     Pair,
+    PairColumn,
     Result,
+    ResultColumn,
 )
 from compute.datasets.catalogue import facts_of
 from compute.datasets.store import PairRecord, StoredDataset
@@ -46,11 +49,14 @@ class OpenSet:
     """An explanation set being filled."""
 
     id: int
+    dataset_id: int
     model_id: int
     batch: int
     threads: int
     explained: frozenset[int]
     """Ids of the pairs that are in it already."""
+    places: Mapping[int, int] = field(repr=False)
+    """By id: the place of each pair in the packed columns."""
 
 
 class Publisher:
@@ -67,10 +73,11 @@ class Publisher:
         RunError
             Where another dataset is published under this name.
         """
-        if self._holds(dataset):
-            return
         try:
-            self._insert_dataset(dataset)
+            if self._holds(dataset):
+                self._pack_missing(dataset.name)
+            else:
+                self._insert_dataset(dataset)
         except IntegrityError:
             # Two models that start on a new database at a time: the other process was first.
             db.session.rollback()
@@ -119,6 +126,22 @@ class Publisher:
         db.session.execute(
             insert(Pair), [_pair_row(p, dataset, row.id, image_ids, masks) for p in dataset.pairs]
         )
+        _pack_pairs(row.id)
+        db.session.commit()
+
+    @staticmethod
+    def _pack_missing(name: str) -> None:
+        """Pack what an earlier version of the platform published."""
+        dataset_id = db.session.scalars(select(Dataset.id).filter_by(name=name)).one()
+        if db.session.get(PairColumn, (dataset_id, "id")) is None:
+            _pack_pairs(dataset_id)
+        packed = select(ResultColumn.model_id).filter_by(dataset_id=dataset_id)
+        for model_id in db.session.scalars(
+            select(Evaluation.model_id).where(
+                Evaluation.dataset_id == dataset_id, Evaluation.model_id.not_in(packed)
+            )
+        ).all():
+            _pack_results(dataset_id, model_id)
         db.session.commit()
 
     def _faces(self, dataset: StoredDataset) -> list[str]:
@@ -202,6 +225,7 @@ class Publisher:
                 for values in zip(*columns, strict=True)
             ],
         )
+        _pack_results(dataset_id, model_id)
         db.session.commit()
 
     def open_set(
@@ -255,12 +279,15 @@ class Publisher:
         row.wanted_count = wanted
         db.session.flush()
         explained = db.session.scalars(select(Explanation.pair_id).filter_by(set_id=row.id))
+        pairs = select(Pair.id).filter_by(dataset_id=evaluation.dataset_id).order_by(Pair.id)
         opened = OpenSet(
             id=row.id,
+            dataset_id=evaluation.dataset_id,
             model_id=evaluation.model_id,
             batch=row.batch,
             threads=row.threads,
             explained=frozenset(explained),
+            places={pair_id: place for place, pair_id in enumerate(db.session.scalars(pairs))},
         )
         db.session.commit()
         return opened
@@ -286,6 +313,14 @@ class Publisher:
             .where(Result.pair_id == pair_id, Result.model_id == opened.model_id)
             .values(explained=True)
         )
+        key = {"dataset_id": opened.dataset_id, "model_id": opened.model_id, "name": "explained"}
+        # Locked until the commit: two sets of one evaluation may be filled at a time.
+        flags = db.session.scalars(
+            select(ResultColumn.data).filter_by(**key).with_for_update()
+        ).one_or_none()
+        if flags is not None:
+            changed = with_flag(flags, opened.places[pair_id])
+            db.session.execute(update(ResultColumn).filter_by(**key).values(data=changed))
         db.session.commit()
 
     def settle_set(self, opened: OpenSet, *, wanted: int) -> None:
@@ -303,6 +338,23 @@ class Publisher:
             .join(Evaluation.model)
             .where(Dataset.name == dataset, FaceModel.name == model)
         )
+
+
+def _pack_pairs(dataset_id: int) -> None:
+    columns = pack_pairs(db.session(), dataset_id)
+    db.session.execute(
+        insert(PairColumn),
+        [{"dataset_id": dataset_id, "name": name, "data": data} for name, data in columns.items()],
+    )
+
+
+def _pack_results(dataset_id: int, model_id: int) -> None:
+    columns = pack_results(db.session(), dataset_id, model_id)
+    key = {"dataset_id": dataset_id, "model_id": model_id}
+    db.session.execute(
+        insert(ResultColumn),
+        [{**key, "name": name, "data": data} for name, data in columns.items()],
+    )
 
 
 def _pair_row(
