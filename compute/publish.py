@@ -75,7 +75,7 @@ class Publisher:
         """
         try:
             if self._holds(dataset):
-                self._pack_missing(dataset.name)
+                self.pack_missing(dataset.name)
             else:
                 self._insert_dataset(dataset)
         except IntegrityError:
@@ -130,7 +130,7 @@ class Publisher:
         db.session.commit()
 
     @staticmethod
-    def _pack_missing(name: str) -> None:
+    def pack_missing(name: str) -> None:
         """Pack what an earlier version of the platform published."""
         dataset_id = db.session.scalars(select(Dataset.id).filter_by(name=name)).one()
         if db.session.get(PairColumn, (dataset_id, "id")) is None:

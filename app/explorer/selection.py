@@ -209,8 +209,8 @@ def _window(keys: Sequence[Numbers], rows: Rows, start: int, stop: int) -> Rows:
     The values at both ends of the window by the first key are found without sorting; between them
     stand few rows. Where many are tied with an end, the same goes on among those by the next key.
     """
-    if start >= stop:
-        return rows[:0]
+    if start >= stop or not keys:
+        return rows[start:stop]  # where no key is left to tell rows apart, there is one row
     if len(rows) <= FEW or stop - start == len(rows):
         return rows[np.lexsort([key[rows] for key in reversed(keys)])[start:stop]]
     key = keys[0][rows]
