@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -41,18 +42,24 @@ class Catalogue:
         return tuple(model for model in self.models if model.id in seen)
 
 
+# Every page reads these: they are built once.
+_dataset, _model, _evaluation = (t.__table__ for t in (Dataset, FaceModel, Evaluation))
+_DATASETS: Final = select(_dataset.c.id, _dataset.c.name, _dataset.c.title).order_by(
+    _dataset.c.name
+)
+_MODELS: Final = (
+    select(_model.c.id, _model.c.name, _model.c.title, _evaluation.c.dataset_id)
+    .outerjoin_from(_model, _evaluation, _evaluation.c.model_id == _model.c.id)
+    .order_by(_model.c.name)
+)
+
+
 def load_catalogue(session: Session) -> Catalogue:
     """Read datasets, models and evaluations: two statements, a few dozen rows."""
-    datasets = session.execute(
-        select(Dataset.id, Dataset.name, Dataset.title).order_by(Dataset.name)
-    )
+    datasets = session.execute(_DATASETS)
     models: dict[int, Named] = {}
     evaluated = set()
-    for key, name, title, dataset_id in session.execute(
-        select(FaceModel.id, FaceModel.name, FaceModel.title, Evaluation.dataset_id)
-        .outerjoin(Evaluation, Evaluation.model_id == FaceModel.id)
-        .order_by(FaceModel.name)
-    ):
+    for key, name, title, dataset_id in session.execute(_MODELS):
         models[key] = Named(key, name, title)
         if dataset_id is not None:
             evaluated.add((key, dataset_id))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from app.explorer.catalogue import Named
 from app.models import Image, Pair, Result
@@ -35,8 +35,7 @@ RESULT_FIELDS: Final = (
 )
 
 
-@dataclass(frozen=True)
-class ModelResult:
+class ModelResult(NamedTuple):
     """What one model said of one pair."""
 
     distance: float
@@ -72,12 +71,35 @@ class PairRow:
         """Return the row of the API."""
         row: dict[str, Any] = {name: getattr(self, name) for name in PAIR_FIELDS}
         row["models"] = {
-            name: None
-            if result is None
-            else {field: getattr(result, field) for field in RESULT_FIELDS}
+            name: None if result is None else result._asdict()
             for name, result in self.models.items()
         }
         return row
+
+
+# Tables instead of mapped classes, and built once: a page holds up to 200 pairs with the results of
+# every model, and building statements and mapped rows took longer than the database.
+_pair, _result = Pair.__table__.c, Result.__table__.c
+_first, _second = Image.__table__.alias("first"), Image.__table__.alias("second")
+_PAIRS: Final = (
+    select(
+        _pair.id,
+        _pair.dataset_id,
+        *(_pair[name] for name in PAIR_FIELDS[2:]),
+        _first.c.media,
+        _second.c.media,
+        _pair.mask_media,
+    )
+    .join_from(Pair.__table__, _first, _first.c.id == _pair.image1_id)
+    .join(_second, _second.c.id == _pair.image2_id)
+    .where(_pair.id.in_(bindparam("ids", expanding=True)))
+)
+_RESULTS: Final = select(
+    _result.pair_id, _result.model_id, *(_result[name] for name in RESULT_FIELDS)
+).where(
+    _result.pair_id.in_(bindparam("ids", expanding=True)),
+    _result.model_id.in_(bindparam("models", expanding=True)),
+)
 
 
 def load_rows(
@@ -92,22 +114,8 @@ def load_rows(
         return []
     names = {dataset.id: dataset.name for dataset in datasets}
     results = _load_results(session, ids, models)
-    first, second = aliased(Image), aliased(Image)
-    statement = (
-        select(
-            Pair.id,
-            Pair.dataset_id,
-            *(getattr(Pair, name) for name in PAIR_FIELDS[2:]),
-            first.media,
-            second.media,
-            Pair.mask_media,
-        )
-        .join(first, first.id == Pair.image1_id)
-        .join(second, second.id == Pair.image2_id)
-        .where(Pair.id.in_(ids))
-    )
     rows = {}
-    for key, dataset_id, *rest in session.execute(statement):
+    for key, dataset_id, *rest in session.execute(_PAIRS, {"ids": ids}):
         said = {model.name: results.get((key, model.id)) for model in models}
         values: tuple[Any, ...] = (key, names[dataset_id], *rest, said)
         rows[key] = PairRow(*values)
@@ -119,16 +127,7 @@ def _load_results(
 ) -> dict[tuple[int, int], ModelResult]:
     if not models:
         return {}
-    statement = select(
-        Result.pair_id,
-        Result.model_id,
-        Result.distance,
-        Result.threshold,
-        Result.confidence,
-        Result.prediction,
-        Result.correct,
-        Result.explained,
-    ).where(Result.pair_id.in_(ids), Result.model_id.in_([model.id for model in models]))
+    keys = {"ids": ids, "models": [model.id for model in models]}
     return {
         (pair, model): ModelResult(
             distance,
@@ -147,5 +146,5 @@ def _load_results(
             prediction,
             correct,
             explained,
-        ) in session.execute(statement)
+        ) in session.execute(_RESULTS, keys)
     }
