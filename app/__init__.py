@@ -16,7 +16,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["SETTINGS"] = settings
     app.extensions["media_store"] = MediaStore(settings.media_url)
-    from app import cli, database, errors, headers, models  # noqa: F401  tables before migrations
+    from app import cli, database, errors, headers, triage
+    from app import models as _tables  # noqa: F401  tables before migrations
 
     app.config["SQLALCHEMY_DATABASE_URI"] = database.engine_url(settings.database_url)
     db.init_app(app)
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     cli.init_app(app)
     Assets(ROOT / "static").init_app(app)
     _register_pages(app)
+    triage.init_app(app)
     return app
 
 

@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from app.settings import Settings
 
 LARGEST_BODY: Final = 64 * 1024
-"""Bytes of a request body; the site takes none, so this only stops the curious early."""
+"""Bytes of a request body; a review, the one thing that is sent, has a few hundred."""
 
 
 class SiteError(Exception):
@@ -98,18 +98,21 @@ class DatabaseUnavailable(SiteError):  # noqa: N818  named for what is told
 
 HEADINGS: Final = {
     400: "This query cannot be answered",
+    403: "This did not come from this site",
     404: "There is nothing here",
     405: "This page can only be read",
     413: "Too large",
+    429: "Too many answers at a time",
     500: "Something went wrong on our side",
     503: "Not available right now",
 }
 MESSAGES: Final = {
     404: "No page has this address.",
-    405: "Use GET: everything on this site is read, nothing is sent to it.",
+    405: "Use GET: this address is only read, nothing is sent to it.",
     413: f"The site reads no request body above {LARGEST_BODY // 1024} KiB.",
     500: "The error is in the log of the server. Trying again may or may not help.",
 }
+RETRY_AFTER: Final = {429: "60", 503: "10"}
 
 
 def init_app(app: Flask) -> None:
@@ -201,8 +204,8 @@ def answer(status: int, code: str, message: str, details: dict[str, Any] | None 
         )
     response.status_code = int(status)
     response.headers["Cache-Control"] = "no-store"
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = "10"
+    if status in RETRY_AFTER:
+        response.headers["Retry-After"] = RETRY_AFTER[status]
     return response
 
 

@@ -56,6 +56,11 @@ TABLE: Final[dict[str, Setting]] = {
         "5",
         "Longest time one query of the site may take before it is stopped with a message.",
     ),
+    "triage": Setting(
+        "XFV_TRIAGE",
+        "on",
+        "Whether visitors may review pairs at /triage, which stores their answers: on or off.",
+    ),
     "port": Setting("PORT", "5000", "Port of `make demo`."),
 }
 
@@ -70,6 +75,7 @@ class Settings:
     real_data: Path | None
     memory_gib: float
     query_seconds: float
+    triage: bool
     port: int
 
     @classmethod
@@ -86,6 +92,7 @@ class Settings:
             real_data=_under_root(raw["real_data"]) if raw["real_data"] else None,
             memory_gib=_positive("memory_gib", raw["memory_gib"]),
             query_seconds=_positive("query_seconds", raw["query_seconds"]),
+            triage=_switch("triage", raw["triage"]),
             port=_port(raw["port"]),
         )
 
@@ -113,6 +120,12 @@ def _positive(name: str, text: str) -> float:
     if not 0 < value < float("inf"):
         raise SettingsError(f"{TABLE[name].env}={text!r}: expected a number above 0.")
     return value
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in ("on", "off"):
+        raise SettingsError(f"{TABLE[name].env}={text!r}: expected on or off.")
+    return text == "on"
 
 
 def _port(text: str) -> int:

@@ -1,9 +1,10 @@
-"""The rows of the platform: datasets and pairs, models, evaluations, explanation sets."""
+"""The rows of the platform: datasets, models, evaluations, explanation sets, reviews."""
 
 from app.models.dataset import Dataset, Image, Pair
 from app.models.evaluation import Evaluation, FaceModel, FoldScore, Result
 from app.models.explanation import Explanation, ExplanationSet
 from app.models.packed import PairColumn, ResultColumn
+from app.models.review import Review
 
 __all__ = [
     "Dataset",
@@ -17,4 +18,5 @@ __all__ = [
     "PairColumn",
     "Result",
     "ResultColumn",
+    "Review",
 ]

@@ -1,0 +1,170 @@
+"""All answers for programs: ``/api/v1/reviews`` as JSON, ``/api/v1/reviews.csv`` as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from flask import Blueprint, Response, stream_with_context
+from sqlalchemy import ColumnElement, Engine, exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from app.api.replies import query_params
+from app.api.table import cell
+from app.errors import BadQuery
+from app.explorer.catalogue import Catalogue, load_catalogue
+from app.explorer.columns import find, shown
+from app.explorer.filters import Params
+from app.extensions import db
+from app.models import Pair, Review
+from app.triage.study import read_name
+
+blueprint = Blueprint("reviews", __name__, url_prefix="/api/v1")
+
+CHUNK: Final = 1000
+FILTERS: Final = ("dataset", "model", "reviewer")
+FIELDS: Final = (
+    "id",
+    "dataset",
+    "pair",
+    "model",
+    "reviewer",
+    "revision",
+    "latest",
+    "answer",
+    "certainty",
+    "machine_shown",
+    "seconds",
+    "created",
+    "prediction",
+    "confidence",
+    "genuine",
+)
+
+
+@blueprint.get("/reviews")
+def reviews() -> Response:
+    """Return all answers of reviewers, changed ones included, by dataset, model and reviewer."""
+    stream = _rows(*_asked())
+    return Response(stream_with_context(_json(stream)), mimetype="application/json")
+
+
+@blueprint.get("/reviews.csv")
+def reviews_csv() -> Response:
+    """Return the same answers as CSV."""
+    response = Response(
+        stream_with_context(_csv(_rows(*_asked()))),
+        content_type="text/csv; charset=utf-8; header=present",
+    )
+    response.headers["Content-Disposition"] = 'attachment; filename="xfv-reviews.csv"'
+    return response
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The conditions of an export, and the last row that was there when it began."""
+
+    conditions: tuple[ColumnElement[bool], ...]
+    last: int
+
+
+def _asked() -> tuple[Engine, Catalogue, _Wanted]:
+    session = db.session()
+    catalogue = load_catalogue(session)
+    conditions = _conditions(query_params(), catalogue)
+    last = session.scalar(select(func.max(Review.id))) or 0
+    return db.engine, catalogue, _Wanted(conditions, last)
+
+
+def _conditions(params: Params, catalogue: Catalogue) -> tuple[ColumnElement[bool], ...]:
+    wanted: dict[str, list[Any]] = {name: [] for name in FILTERS}
+    known = {"dataset": catalogue.datasets, "model": catalogue.models}
+    for name, value in params:
+        if name not in wanted:
+            raise BadQuery(f"Unknown parameter {shown(name)}.", parameter=name, allowed=FILTERS)
+        if name == "reviewer":
+            wanted[name].append(read_name(value))
+        else:
+            wanted[name].append(find(value, known[name], what=name, parameter=name).id)
+    columns = {"dataset": Pair.dataset_id, "model": Review.model_id, "reviewer": Review.reviewer}
+    return tuple(columns[name].in_(values) for name, values in wanted.items() if values)
+
+
+def _rows(engine: Engine, catalogue: Catalogue, wanted: _Wanted) -> Iterator[dict[str, Any]]:
+    """Yield the rows in the order they came, read a chunk at a time in a session of their own."""
+    datasets = {each.id: each.name for each in catalogue.datasets}
+    models = {each.id: each.name for each in catalogue.models}
+    later = aliased(Review)
+    changed = exists().where(
+        later.pair_id == Review.pair_id,
+        later.model_id == Review.model_id,
+        later.reviewer == Review.reviewer,
+        later.revision > Review.revision,
+        later.id <= wanted.last,
+    )
+    statement = (
+        select(Review, Pair.dataset_id, Pair.genuine, changed)
+        .join(Pair, Pair.id == Review.pair_id)
+        .where(Review.id <= wanted.last, *wanted.conditions)
+        .order_by(Review.id)
+        .limit(CHUNK)
+    )
+    after = 0
+    with Session(engine) as session:
+        while True:
+            found = session.execute(statement.where(Review.id > after)).all()
+            for review, dataset_id, genuine, is_changed in found:
+                yield {
+                    "id": review.id,
+                    "dataset": datasets[dataset_id],
+                    "pair": review.pair_id,
+                    "model": models[review.model_id],
+                    "reviewer": review.reviewer,
+                    "revision": review.revision,
+                    "latest": not is_changed,
+                    "answer": review.answer,
+                    "certainty": review.certainty,
+                    "machine_shown": review.machine_shown,
+                    "seconds": review.seconds,
+                    "created": utc_text(review.created),
+                    "prediction": "genuine" if review.prediction else "impostor",
+                    "confidence": review.confidence,
+                    "genuine": genuine,
+                }
+            if len(found) < CHUNK:
+                return
+            after = found[-1][0].id
+            session.expunge_all()
+
+
+def utc_text(time: datetime) -> str:
+    """Return a time as ISO 8601 in UTC, to the second (SQLite keeps no time zone)."""
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return aware.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    yield '{"rows":['
+    comma = ""
+    for row in rows:
+        yield comma + json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        comma = ","
+    yield "]}\n"
+
+
+def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(FIELDS)
+    for row in rows:
+        writer.writerow([cell(row[name]) for name in FIELDS])
+        if buffer.tell() > 32_768:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
