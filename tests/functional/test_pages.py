@@ -18,7 +18,18 @@ from app.models import Dataset, Evaluation, ExplanationSet
 from tests import factories
 from tests.conftest import site_settings
 
-PAGES = ["/", "/models", "/method", "/api/docs", "/models/first/alpha", "/viewer/1", "/explorer"]
+PAGES = [
+    "/",
+    "/models",
+    "/method",
+    "/api/docs",
+    "/models/first/alpha",
+    "/viewer/1",
+    "/explorer",
+    "/triage",
+    "/triage/queue?reviewer=Ada",
+    "/triage/report",
+]
 
 
 def status_of(client: FlaskClient, url: str) -> int:
