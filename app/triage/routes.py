@@ -64,7 +64,10 @@ def answer() -> Response:
     session = db.session()
     study, _more = read_study(query_params(), load_catalogue(session), also=("pair", "after"))
     _require_reviewer(study)
-    given = read_answer(read_query_string(request.get_data()))
+    fields = read_query_string(request.get_data())
+    if ("answer", "") in fields:  # Enter in a field of the form: nothing is decided yet
+        return redirect(triage_url("queue", study, pair=dict(fields).get("pair")), code=303)
+    given = read_answer(fields)
     candidate = load_candidate(session, study, given.pair_id)
     is_first = not reviews_of(session, study, given.pair_id)
     store_review(session, study, candidate, given)

@@ -52,7 +52,8 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     choose(CERTAINTIES[event.key]);
   } else if (event.key === "Enter") {
-    if (event.target.closest("a, button, summary, input")) return; // they know what to do
+    if (event.target.closest("a, button, summary")) return; // they know what to do
+    event.preventDefault(); // in a field it would send the form without an answer
     document.querySelector("[data-go-on]")?.click();
   } else {
     const target = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);

@@ -292,6 +292,14 @@ def test_what_cannot_be_an_answer_is_refused_and_nothing_stored(demo: Flask) -> 
     assert stored(demo) == []
 
 
+def test_a_form_without_an_answer_leads_back_to_its_pair(demo: Flask) -> None:
+    response = answer(demo.test_client(), 7, "")
+
+    assert response.status_code == 303
+    assert response.headers["Location"].endswith("&reviewer=Ada&pair=7")
+    assert stored(demo) == []
+
+
 def test_only_forms_are_taken(demo: Flask) -> None:
     response = demo.test_client().post(queue_url(), json={"pair": 1, "answer": "unsure"})
 
