@@ -67,11 +67,14 @@ def is_answered(study: Study) -> ColumnElement[bool]:
 
 def count_queue(session: Session, study: Study) -> Progress:
     """Count the queue, up to 10,000, and what the reviewer has done of it: two statements."""
-    everything = select(literal(1)).where(of_evaluation(study), in_queue(study))
+    everything = select(literal(1)).select_from(Result).where(of_evaluation(study), in_queue(study))
     queue = _count(session, everything.limit(COUNT_LIMIT + 1))
     done = 0
     if study.reviewer:
-        done = _count(session, everything.where(is_answered(study)))
+        # From the answers to their results: a reviewer has fewer of them than a queue has pairs.
+        mine = (Review.pair_id == Result.pair_id) & (Review.model_id == study.model.id)
+        first = (Review.reviewer == study.reviewer) & (Review.revision == 1)
+        done = _count(session, everything.join(Review, mine & first))
     return Progress(Count(min(queue, COUNT_LIMIT), exact=queue <= COUNT_LIMIT), done)
 
 
