@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app.assets import Assets
+from app.data.shelf import Shelf
 from app.extensions import db, migrate
 from app.media import MediaStore
 from app.settings import ROOT, Settings
@@ -16,6 +17,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config["SETTINGS"] = settings
     app.extensions["media_store"] = MediaStore(settings.media_url)
+    app.extensions["release_shelf"] = Shelf(settings.media_url)
     from app import cli, database, errors, headers, triage
     from app import models as _tables  # noqa: F401  tables before migrations
 

@@ -31,10 +31,14 @@ _FILE = click.Path(path_type=Path)
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
+    from app.commands.releases import export_release, import_release
+
     app.cli.add_command(datasets)
     app.cli.add_command(models)
     app.cli.add_command(compute)
     app.cli.add_command(demo)
+    app.cli.add_command(export_release)
+    app.cli.add_command(import_release)
 
 
 def _settings() -> Settings:
@@ -52,7 +56,7 @@ def _teaching(command: Callable[P, R]) -> Callable[P, R]:
 
             return command(*args, **kwargs)
         except ModuleNotFoundError as error:
-            if error.name not in ("cv2", "onnxruntime", "scipy", "tqdm", "tomli_w"):
+            if error.name not in ("cv2", "onnxruntime", "pyarrow", "scipy", "tqdm", "tomli_w"):
                 raise
             _fail(
                 f"{error.name} is not installed: this environment holds the site only. Run: pip "

@@ -27,3 +27,7 @@ class HashMismatchError(ComputeError):
 
 class RunError(ComputeError):
     """A run that cannot start or go on."""
+
+
+class ReleaseError(ComputeError):
+    """A release that cannot be written, or one that cannot be believed."""

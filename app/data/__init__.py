@@ -1,0 +1,1 @@
+"""Releases on the site: a list, a page for each, and its files; written by ``flask export``."""
