@@ -10,6 +10,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ from compute.images import encode_png
 from compute.occlusion import OcclusionSpec
 from compute.progress import progress_bar
 from compute.registry import ModelEntry
+from compute.releases.manifest import Manifest, SetFacts
+from compute.releases.rows import row_values
 from compute.rendering import RenderedExplanation
 from compute.runs import Conditions
 from compute.verification import Verification
@@ -57,6 +60,24 @@ class OpenSet:
     """Ids of the pairs that are in it already."""
     places: Mapping[int, int] = field(repr=False)
     """By id: the place of each pair in the packed columns."""
+
+
+@dataclass(frozen=True)
+class RestoredSet:
+    """An explanation set of a release, and the rows of it that the database lacks."""
+
+    facts: SetFacts
+    explanations: Iterable[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RestoredRows:
+    """What a release holds and the database lacks; columns of scores and folds by name, or None."""
+
+    manifest: Manifest
+    scores: dict[str, list[Any]] | None
+    folds: dict[str, list[Any]] | None
+    sets: Sequence[RestoredSet]
 
 
 class Publisher:
@@ -294,10 +315,7 @@ class Publisher:
 
     def explanation(self, opened: OpenSet, pair_id: int, rendered: RenderedExplanation) -> None:
         """Publish one explained pair: pictures first, then its row."""
-        xmaps = {
-            name: self._media.write("xmaps", encode_png(image))
-            for name, image in rendered.xmaps.items()
-        }
+        xmaps = self.pictures(rendered)
         db.session.execute(
             insert(Explanation).values(
                 set_id=opened.id,
@@ -322,6 +340,70 @@ class Publisher:
             changed = with_flag(flags, opened.places[pair_id])
             db.session.execute(update(ResultColumn).filter_by(**key).values(data=changed))
         db.session.commit()
+
+    def pictures(self, rendered: RenderedExplanation) -> dict[str, str]:
+        """Write the X-Maps of a pair into the media store; return their keys by name."""
+        return {
+            name: self._media.write("xmaps", encode_png(image))
+            for name, image in rendered.xmaps.items()
+        }
+
+    def restore(self, restored: RestoredRows) -> None:
+        """Publish what a release holds and the database lacks, in one transaction."""
+        try:
+            self._restore(restored)
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+
+    def _restore(self, restored: RestoredRows) -> None:
+        manifest = restored.manifest
+        dataset, name = manifest.dataset["name"], manifest.model["name"]
+        host = {"host": f"release {manifest.version}"}
+        dataset_id = db.session.scalars(select(Dataset.id).filter_by(name=dataset)).one()
+        model_id = db.session.scalar(select(FaceModel.id).filter_by(name=name))
+        if model_id is None:
+            model = FaceModel(**row_values(FaceModel, manifest.model))
+            db.session.add(model)
+            db.session.flush()
+            model_id = model.id
+        keys = {"dataset_id": dataset_id, "model_id": model_id}
+        if restored.scores is not None and restored.folds is not None:
+            row = Evaluation(**row_values(Evaluation, manifest.evaluation), **keys, **host)
+            row.folds = [FoldScore(**fold) for fold in _records(restored.folds)]
+            db.session.add(row)
+            fixed = {**keys, "explained": False}
+            scores = [score | fixed for score in _records(restored.scores)]
+            if scores:
+                db.session.execute(insert(Result), scores)
+            db.session.flush()
+        evaluation_id = db.session.scalars(select(Evaluation.id).filter_by(**keys)).one()
+        for each in restored.sets:
+            values = row_values(ExplanationSet, each.facts.facts)
+            found = db.session.scalar(
+                select(ExplanationSet).filter_by(evaluation_id=evaluation_id, name=each.facts.name)
+            )
+            if found is None:
+                found = ExplanationSet(evaluation_id=evaluation_id, **values, **host)
+                db.session.add(found)
+            found.wanted_count = max(found.wanted_count, values["wanted_count"])
+            db.session.flush()
+            self._restore_explanations(found.id, model_id, each.explanations)
+
+    @staticmethod
+    def _restore_explanations(
+        set_id: int, model_id: int, explanations: Iterable[dict[str, Any]]
+    ) -> None:
+        rows = iter(explanations)
+        while chunk := [row | {"set_id": set_id} for row in islice(rows, 200)]:
+            db.session.execute(insert(Explanation), chunk)
+            ids = [row["pair_id"] for row in chunk]
+            db.session.execute(
+                update(Result)
+                .where(Result.model_id == model_id, Result.pair_id.in_(ids))
+                .values(explained=True)
+            )
 
     def settle_set(self, opened: OpenSet, *, wanted: int) -> None:
         """Lower what is wanted of a set, where some pairs turned out not to be explainable."""
@@ -381,6 +463,11 @@ def _pair_row(
         "quality_min": _minimum((first.quality, second.quality)),
         "mask_media": masks[pair.mask] if pair.mask is not None else None,
     }
+
+
+def _records(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    names = tuple(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _minimum(values: Iterable[float | None]) -> float | None:

@@ -48,7 +48,15 @@ def render(
     Everything is computed from the float32 values that are stored, so that whoever reads them back
     gets the same maps.
     """
-    stored = np.stack([deviations[row] for row in ROWS]).astype("<f4")
+    return render_stored(np.stack([deviations[row] for row in ROWS]).astype("<f4"), spec, images)
+
+
+def render_stored(
+    stored: NDArray[np.float32],
+    spec: OcclusionSpec,
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+) -> RenderedExplanation:
+    """Draw the X-Maps of a pair from its stored deviations, (5, K) in the order of ``ROWS``."""
     scales: dict[str, dict[str, float]] = {normalise: {} for normalise in NORMALISATIONS}
     xmaps: dict[str, NDArray[np.uint8]] = {}
     statuses: set[Status] = set()
@@ -63,7 +71,12 @@ def render(
                 xmaps[f"{method}{shown}"] = xmap(images[shown - 1], drawn.values)
     return RenderedExplanation(
         status="flat" if statuses == {"flat"} else "ok",
-        deviations=zlib.compress(stored.tobytes(), _COMPRESSION),
+        deviations=pack(stored),
         scales=scales,
         xmaps=xmaps,
     )
+
+
+def pack(stored: NDArray[np.float32]) -> bytes:
+    """Return deviations as the database keeps them."""
+    return zlib.compress(np.ascontiguousarray(stored, dtype="<f4").tobytes(), _COMPRESSION)

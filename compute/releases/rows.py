@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import JSON, Select, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from app.extensions import Base, db
@@ -30,7 +30,7 @@ from app.models import (
 from compute.errors import ReleaseError
 from compute.occlusion import OcclusionSpec
 from compute.releases.layout import FOLDS, PAIRS, SCORES, Table
-from compute.releases.manifest import Facts, SetFacts
+from compute.releases.manifest import Facts, Manifest, SetFacts
 
 LEFT_OUT: Final = ("id", "dataset_id", "model_id", "evaluation_id", "host")
 """Columns that mean something in one database or on one machine only."""
@@ -52,6 +52,61 @@ def _plain(value: Any) -> Any:
         utc = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         return utc.isoformat()
     return value
+
+
+def check_facts(manifest: Manifest) -> None:
+    """Raise ``ReleaseError`` unless the facts of a release fit the tables of this database."""
+    row_values(Dataset, manifest.dataset)
+    row_values(FaceModel, manifest.model)
+    row_values(Evaluation, manifest.evaluation)
+    for each in manifest.sets:
+        row_values(ExplanationSet, each.facts)
+
+
+def row_values(table: type[Base], facts: Facts) -> dict[str, Any]:
+    """Return facts as values of a table's columns: every column, each of its type.
+
+    A column that may be empty may be missing: a release of an older version does not know it.
+    """
+    columns = {c.name: c for c in table.__table__.columns if c.name not in LEFT_OUT}
+    unknown = sorted(set(facts) - set(columns))
+    if unknown:
+        raise ReleaseError(
+            f"release.json: {table.__tablename__} has no column {unknown[0]!r:.100}. The release "
+            "is of a newer version: update XFV."
+        )
+    return {name: _value(table, column, facts.get(name)) for name, column in columns.items()}
+
+
+def _value(table: type[Base], column: Any, value: Any) -> Any:
+    if value is None and column.nullable:
+        return None
+    kind: type = dict if isinstance(column.type, JSON) else column.type.python_type
+    if kind is datetime and isinstance(value, str):
+        value = _moment(value)
+    elif kind is float and type(value) is int:
+        value = float(value)
+    longest = getattr(column.type, "length", None)
+    fits = type(value) is kind
+    if fits and isinstance(value, int):
+        fits = 0 <= value < 2**31
+    elif fits and longest is not None:
+        fits = len(value) <= longest
+    if not fits:
+        raise ReleaseError(
+            f"release.json: {table.__tablename__}.{column.name} is {value!r:.100}, expected "
+            f"{kind.__name__}{f' of at most {longest}' if longest else ''}."
+        )
+    return value
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a time with its zone, or None."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 @dataclass(frozen=True)
