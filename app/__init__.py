@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _register_pages(app: Flask) -> None:
     from app.api.routes import blueprint as api
+    from app.data.routes import blueprint as data
     from app.explorer.routes import blueprint as explorer
     from app.pages.routes import blueprint as pages
     from app.viewer.api import blueprint as explanations
@@ -43,6 +44,6 @@ def _register_pages(app: Flask) -> None:
     from app.viewer.media import blueprint as media
     from app.viewer.routes import blueprint as viewer
 
-    for blueprint in (pages, explorer, api, viewer, media, explanations):
+    for blueprint in (pages, explorer, api, viewer, media, explanations, data):
         app.register_blueprint(blueprint)
     app.add_template_filter(scientific)
