@@ -270,7 +270,7 @@ def pair_columns(dataset_id: int) -> Columns:
 def face_keys(dataset_id: int) -> dict[str, str]:
     """Return where the pictures of a dataset lie in the media store, by image name."""
     query = select(Image.name, Image.media).where(Image.dataset_id == dataset_id)
-    return dict(db.session.execute(query).tuples().all())
+    return dict(iter(db.session.execute(query)))
 
 
 def _columns(table: Table, query: Select[Any]) -> Columns:

@@ -54,6 +54,8 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
         ["models", "list"],
         ["models", "add"],
         ["models", "verify"],
+        ["export"],
+        ["import"],
     ],
 )
 def test_every_command_explains_itself(command: list[str], runner: FlaskCliRunner) -> None:

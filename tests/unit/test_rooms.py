@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 
 from app.settings import ROOT
 
-HEAVY = ("cv2", "onnxruntime", "scipy", "tqdm", "matplotlib", "torch")
+READS = "compute/releases/rows.py"
+"""Reads the published rows for a release; all writing is left to ``compute/publish.py``."""
+HEAVY = ("cv2", "onnxruntime", "scipy", "tqdm", "matplotlib", "torch", "pyarrow", "pandas")
 
 
 def test_the_site_loads_nothing_of_the_pipelines_libraries() -> None:
     program = (
         "import sys; from app import create_app; app = create_app(); "
         "app.test_client().get('/healthz'); app.test_client().get('/method'); "
+        "app.test_client().get('/data'); "
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run(
@@ -42,13 +46,23 @@ def test_only_publish_writes_through_the_tables() -> None:
         for path, names in _imports("compute").items()
         if any(name == "app.models" or name.startswith("app.models.") for name in names)
     }
-    assert doors == {"compute/publish.py"}
+    assert doors == {"compute/publish.py", READS}
+
+
+def test_what_only_reads_the_tables_never_writes() -> None:
+    text = (ROOT / READS).read_text()
+    assert not re.search(r"\b(insert|update|delete|add|add_all|merge|commit|flush)\(", text)
+
+
+def test_the_site_reads_releases_without_the_pipeline() -> None:
+    for path, names in _imports("app/data").items():
+        assert not any(name.split(".")[0] == "compute" for name in names), path
 
 
 def test_the_site_uses_only_the_pure_part_of_compute() -> None:
     pure = {"compute.occlusion", "compute.xmaps", "compute.blending"}
     for path, names in _imports("app").items():
-        if path == "app/cli.py":
+        if path == "app/cli.py" or path.startswith("app/commands/"):
             continue
         modules = {".".join(name.split(".")[:2]) for name in names if name.startswith("compute")}
         assert modules - {"compute"} <= pure, path

@@ -16,7 +16,7 @@ SHAPE = (3, 5, 4)
 
 
 def values() -> NDArray[np.float32]:
-    return (np.arange(60, dtype="<f4").reshape(SHAPE) - 30) / 100
+    return ((np.arange(60).reshape(SHAPE) - 30) / 100).astype("<f4")
 
 
 def written(folder: Path) -> Path:
