@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.explorer.packing import pack_pairs, pack_results, with_flag
@@ -390,6 +390,8 @@ class Publisher:
             found.wanted_count = max(found.wanted_count, values["wanted_count"])
             db.session.flush()
             self._restore_explanations(found.id, model_id, each.explanations)
+        db.session.execute(delete(ResultColumn).filter_by(**keys))
+        _pack_results(dataset_id, model_id)
 
     @staticmethod
     def _restore_explanations(

@@ -22,6 +22,7 @@ from sqlalchemy import select, text
 
 from app import create_app
 from app.data.context import read_lines
+from app.explorer.packing import pack_results
 from app.extensions import db
 from app.media import MediaStore
 from app.models import (
@@ -32,6 +33,7 @@ from app.models import (
     FaceModel,
     FoldScore,
     Result,
+    ResultColumn,
 )
 from app.settings import Settings
 from compute.images import decode
@@ -318,6 +320,11 @@ def test_what_was_exported_comes_back(
     with target.app.app_context():
         for row in db.session.scalars(select(Explanation)):
             assert all(target.media.read(key) for key in row.xmaps.values())
+        # What the explorer searches follows from the new rows.
+        evaluation = db.session.scalars(select(Evaluation)).one()
+        key = (evaluation.dataset_id, evaluation.model_id)
+        packed = {row.name: row.data for row in db.session.scalars(select(ResultColumn))}
+        assert packed == pack_results(db.session(), *key)
     # And what the other database gives is the same release, byte for byte.
     assert target.export("--to", tmp_path / "again").exit_code == 0
     assert (tmp_path / "again" / "SHA256SUMS").read_bytes() == (release / "SHA256SUMS").read_bytes()
