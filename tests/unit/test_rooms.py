@@ -8,7 +8,7 @@ import sys
 
 from app.settings import ROOT
 
-HEAVY = ("cv2", "onnxruntime", "scipy", "tqdm", "matplotlib", "torch")
+HEAVY = ("cv2", "onnxruntime", "scipy", "tqdm", "matplotlib", "torch", "plotly", "narwhals")
 
 
 def test_the_site_loads_nothing_of_the_pipelines_libraries() -> None:
