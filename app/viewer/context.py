@@ -21,7 +21,7 @@ from app.viewer.explained import (
     explanations_of,
 )
 from app.viewer.maps import chosen_map, shown_map
-from app.viewer.words import strongest_text, view_text
+from app.viewer.words import PLACES, Place, about_text
 from compute.occlusion import OcclusionSpec
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -41,6 +41,8 @@ class SideView:
         The aligned face itself.
     picture_url
         The face drawn as chosen; the face itself where nothing is explained.
+    subject
+        Which face, and whose.
     about
         What the picture shows, for those who do not see it.
     scale
@@ -51,6 +53,7 @@ class SideView:
     image: Image
     face_url: str
     picture_url: str
+    subject: str
     about: str
     scale: float = 0.0
 
@@ -106,6 +109,11 @@ class ViewerContext:
         return self.result.model.title if self.result else None
 
     @property
+    def places(self) -> tuple[Place, ...]:
+        """The parts of a face, for scripts that name them."""
+        return PLACES
+
+    @property
     def mask_url(self) -> str | None:
         """The picture that marks what really differs."""
         key = self.pair.mask_media
@@ -147,8 +155,8 @@ def viewer_context(session: Session, pair_id: int, choice: Choice) -> ViewerCont
         pair=pair,
         choice=choice,
         sides=(
-            _side(session, pair, 1, choice, explained, model),
-            _side(session, pair, 2, choice, explained, model),
+            _side(session, pair, 1, choice, explained, result),
+            _side(session, pair, 2, choice, explained, result),
         ),
         results=results,
         result=result,
@@ -167,13 +175,15 @@ def _side(
     number: int,
     choice: Choice,
     explained: ExplainedPair | None,
-    model: str | None,
+    result: Result | None,
 ) -> SideView:
     image = pair.image1_row if number == 1 else pair.image2_row
     face = url_for("media.picture", key=image.media)
-    about = f"{'Left' if number == 1 else 'Right'} face, {image.identity.replace('_', ' ')}"
+    subject = f"{'Left' if number == 1 else 'Right'} face, {image.identity.replace('_', ' ')}"
     if explained is None:
-        return SideView(number=number, image=image, face_url=face, picture_url=face, about=about)
+        return SideView(number, image, face, face, subject, subject)
+    model = result.model.name if result else choice.model
+    title = result.model.title if result else model
     spec = explained.spec
     rows = unpack(explained.explanation.deviations, spec.count).astype(np.float64)
     found = chosen_map(rows[ROWS.index(row_name(choice.method, number))], spec, choice)
@@ -189,7 +199,8 @@ def _side(
         image=image,
         face_url=face,
         picture_url=picture,
-        about="; ".join(filter(None, (f"{about}: {view_text(choice)}", strongest_text(shown)))),
+        subject=subject,
+        about=about_text(subject, title, shown, choice),
         scale=shown.scale,
     )
 

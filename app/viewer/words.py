@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from app.viewer.choices import METHODS, Choice
 from app.viewer.maps import ShownMap
 
+Place = tuple[int, int, str]
+"""Column, row and name."""
+
 VIEW_NAMES: Final = {
     "xmap": "X-Map",
     "map": "heat map",
@@ -24,7 +27,7 @@ _SIGNS: Final = {
 
 # Where the parts of a face lie once it is aligned: the five points of the ArcFace template (eyes,
 # nose, corners of the mouth), and what lies between and around them; column, row, name.
-_PLACES: Final = (
+PLACES: Final[tuple[Place, ...]] = (
     (38, 52, "the left eye"),
     (74, 52, "the right eye"),
     (56, 52, "the bridge of the nose"),
@@ -50,7 +53,7 @@ _PLACES: Final = (
 
 def place_name(x: int, y: int) -> str:
     """Name the part of an aligned face next to a pixel; left and right as one looks at it."""
-    return min(_PLACES, key=lambda place: (place[0] - x) ** 2 + (place[1] - y) ** 2)[2]
+    return min(PLACES, key=lambda place: (place[0] - x) ** 2 + (place[1] - y) ** 2)[2]
 
 
 def view_text(choice: Choice) -> str:
@@ -83,10 +86,14 @@ def settings_text(choice: Choice, sizes: tuple[int, ...]) -> str:
     return "; ".join(parts)
 
 
-def strongest_text(shown: ShownMap) -> str:
-    """Name the most similar and the most dissimilar place of a map."""
-    parts = []
-    for sign, word in ((1, "most similar"), (-1, "most dissimilar")):
+def about_text(subject: str, model: str | None, shown: ShownMap, choice: Choice) -> str:
+    """Say what a picture shows: whose face, which map of which model, and where it is strongest."""
+    parts = [f"{subject}: {view_text(choice)}, model {model}"]
+    if choice.sign == "absolute":
+        wanted = [(1, "strongest")]
+    else:
+        wanted = [(1, "most similar"), (-1, "most dissimilar")]
+    for sign, word in wanted:
         x, y, value = _extreme(shown.values, sign)
         if value != 0 and shown.scale > 0:
             parts.append(f"{word} near {place_name(x, y)} (column {x}, row {y})")
