@@ -96,7 +96,10 @@ export function combined(maps, weights) {
     for (let i = 0; i < PIXELS; i++) raw[i] += part[i] * factor;
   }
   let scale = 0;
-  for (let i = 0; i < PIXELS; i++) scale = Math.max(scale, Math.abs(raw[i]));
+  for (let i = 0; i < PIXELS; i++) {
+    const size = Math.abs(raw[i]);
+    if (size > scale) scale = size;
+  }
   return { raw, values: scaled(raw, scale), scale, status: "ok" };
 }
 
@@ -228,19 +231,24 @@ function separable(map, side, kernel, border) {
   const half = kernel.length >> 1;
   const rows = new Float64Array(side * side);
   const out = new Float64Array(side * side);
-  for (let k = 0; k < kernel.length; k++) {
-    const weight = kernel[k];
+  const reach = side + 2 * half;
+  const from = Int32Array.from({ length: reach }, (_, at) => border(at - half));
+  const line = new Float64Array(reach);
+  for (let y = 0; y < side; y++) {
+    const start = y * side;
+    for (let at = 0; at < reach; at++) line[at] = from[at] < 0 ? 0 : map[start + from[at]];
     for (let x = 0; x < side; x++) {
-      const from = border(x + k - half);
-      if (from < 0) continue;
-      for (let y = 0; y < side * side; y += side) rows[y + x] += weight * map[y + from];
+      let sum = 0;
+      for (let k = 0; k < kernel.length; k++) sum += kernel[k] * line[x + k];
+      rows[start + x] = sum;
     }
   }
   for (let y = 0; y < side; y++) {
     for (let k = 0; k < kernel.length; k++) {
-      const from = border(y + k - half);
-      if (from < 0) continue;
-      for (let x = 0; x < side; x++) out[y * side + x] += kernel[k] * rows[from * side + x];
+      const source = from[y + k] * side;
+      if (source < 0) continue;
+      const weight = kernel[k];
+      for (let x = 0; x < side; x++) out[y * side + x] += weight * rows[source + x];
     }
   }
   return out;

@@ -18,6 +18,9 @@ export class Overlay {
   /** Draw all: `place` {left, top, side} of the face in a box of CSS pixels. */
   draw(box, place, { cursor, mask, column }) {
     const ratio = window.devicePixelRatio || 1;
+    const drawn = [box, ratio, place.left, place.top, place.side, cursor?.x, cursor?.y, mask, column];
+    if (this.drawn?.every((value, i) => value === drawn[i])) return;
+    this.drawn = drawn;
     const side = Math.round(box * ratio);
     if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
     const context = this.canvas.getContext("2d");

@@ -66,14 +66,14 @@ export class Side {
     for (const word of this.bar.querySelectorAll("[data-word]")) word.hidden = !isSigned;
   }
 
-  /** Place the face by a zoom, and draw what lies over it. */
-  place(zoom, over) {
-    const side = this.box.clientWidth;
+  /** Place the face by a zoom in its box of `side` pixels, and draw what lies over it. */
+  place(zoom, side, over) {
     const place = zoom.place(side);
     const fits = zoom.isFit(side);
-    for (const [name, value] of [["left", place.left], ["top", place.top], ["width", place.side], ["height", place.side]]) {
-      this.canvas.style[name] = fits ? "" : `${value}px`;
-    }
+    const { style } = this.canvas;
+    style.left = fits ? "" : `${place.left}px`;
+    style.top = fits ? "" : `${place.top}px`;
+    style.width = style.height = fits ? "" : `${place.side}px`;
     this.box.classList.toggle("is-zoomed", place.side > side);
     this.overlay.draw(side, place, over);
   }
@@ -93,6 +93,7 @@ export class Side {
   }
 }
 
-function setText(element, text) {
+/** Write text where it is another: the same again would still cost a layout. */
+export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }

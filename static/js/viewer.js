@@ -20,9 +20,10 @@ import { bindStageKeys } from "./stage-keys.js";
 import { PIXELS, SIZE, combined, readRow, rowName, sizeMaps } from "./maps.js";
 import { comparedMethod, draw, shownMap, splitColumn } from "./pictures.js";
 import { sentence } from "./readout.js";
-import { Side } from "./side.js";
+import { Side, setText } from "./side.js";
 import { Zoom } from "./zoom.js";
 
+const NORMALISATIONS = ["count", "coverage"];
 const REST = 250; // milliseconds after which words and URL follow
 
 class Viewer {
@@ -55,9 +56,11 @@ class Viewer {
     for (const side of this.sides) this.attach(side);
     this.attachForm();
     addEventListener("popstate", () => location.reload());
-    new ResizeObserver(() => this.show()).observe(this.sides[0].box);
+    this.measure();
+    new ResizeObserver(() => this.measure()).observe(this.sides[0].box);
     this.stage.dataset.ready = "true";
     this.draw();
+    this.prepare(this.set.deviations.rows.flatMap((row) => NORMALISATIONS.map((n) => [row, n])));
   }
 
   async loadSet() {
@@ -148,14 +151,29 @@ class Viewer {
   /** The map of a row; its parts are kept by normalisation, itself by sizes and weights, too. */
   map(row, state) {
     const weights = state.weights.size ? state.weights : new Map(this.set.spec.patch_sizes.map((p) => [p, 1]));
-    const part = `${row} ${state.normalise}`;
-    const key = `${part} ${[...weights].join(" ")}`;
+    const key = `${row} ${state.normalise} ${[...weights].join(" ")}`;
     if (!this.maps.has(key)) {
-      if (!this.parts.has(part)) this.parts.set(part, sizeMaps(this.set.rows[row], this.set.spec, state.normalise));
       if (this.maps.size > 64) this.maps.clear();
-      this.maps.set(key, combined(this.parts.get(part), weights));
+      this.maps.set(key, combined(this.partsOf(row, state.normalise), weights));
     }
     return this.maps.get(key);
+  }
+
+  partsOf(row, normalise) {
+    const key = `${row} ${normalise}`;
+    if (!this.parts.has(key)) {
+      this.parts.set(key, sizeMaps(this.set.rows[row], this.set.spec, normalise));
+    }
+    return this.parts.get(key);
+  }
+
+  /** While nobody waits, compute what the next choices may need: one row at a time. */
+  prepare(wanted) {
+    if (wanted.length === 0) return;
+    setTimeout(() => {
+      this.partsOf(...wanted[0]);
+      this.prepare(wanted.slice(1));
+    }, 30);
   }
 
   shared(state) {
@@ -188,15 +206,13 @@ class Viewer {
 
   showForm(state) {
     for (const output of this.form?.querySelectorAll("output[for]") ?? []) {
-      output.textContent = this.choice.get(output.htmlFor.value);
+      setText(output, this.choice.get(output.htmlFor.value));
     }
     for (const part of document.querySelectorAll("[data-show]")) {
       const [name, wanted] = part.dataset.show.split("=");
       const value = String(state[name]);
       part.hidden = wanted.startsWith("!") ? value === wanted.slice(1) : value !== wanted;
     }
-    for (const word of this.stage.querySelectorAll("[data-shared]")) word.hidden = state.scale !== "shared";
-    for (const word of this.stage.querySelectorAll("[data-own]")) word.hidden = state.scale === "shared";
   }
 
   async showMask(wanted) {
@@ -224,18 +240,20 @@ class Viewer {
     const column = this.state.compare === "none" || this.peeking ? null : splitColumn(this.state.split);
     const isSigned = this.state.sign !== "absolute";
     for (const side of this.sides) {
-      side.place(this.zoom, { cursor: this.cursor, mask: this.mask, column });
+      side.place(this.zoom, this.box, { cursor: this.cursor, mask: this.mask, column });
       side.read(this.cursor, isSigned);
     }
-    this.readout.textContent = this.cursor ? this.sentence() : this.invitation;
+    setText(this.readout, this.cursor ? this.sentence() : this.invitation);
     const scale = this.zoom.effective(this.box);
     for (const output of document.querySelectorAll("[data-zoom]")) {
-      output.textContent = `${Number(scale.toFixed(2))}×`;
+      setText(output, `${Number(scale.toFixed(2))}×`);
     }
   }
 
-  get box() {
-    return this.sides[0].box.clientWidth;
+  /** The side of a face's box in CSS pixels; kept, for asking costs a layout. */
+  measure() {
+    this.box = this.sides[0].box.clientWidth;
+    this.show();
   }
 
   sentence() {
