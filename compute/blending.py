@@ -27,35 +27,76 @@ _PIYG_ANCHORS: Final = np.array(
 )
 
 
-def _table() -> NDArray[np.float64]:
+# Its 11-class diverging scheme RdBu (the same source), from red to blue.
+_RDBU_ANCHORS: Final = np.array(
+    [
+        (103, 0, 31),
+        (178, 24, 43),
+        (214, 96, 77),
+        (244, 165, 130),
+        (253, 219, 199),
+        (247, 247, 247),
+        (209, 229, 240),
+        (146, 197, 222),
+        (67, 147, 195),
+        (33, 102, 172),
+        (5, 48, 97),
+    ]
+)
+
+# Its 9-class sequential scheme YlOrBr (the same source), from pale yellow to brown.
+_YLORBR_ANCHORS: Final = np.array(
+    [
+        (255, 255, 229),
+        (255, 247, 188),
+        (254, 227, 145),
+        (254, 196, 79),
+        (254, 153, 41),
+        (236, 112, 20),
+        (204, 76, 2),
+        (153, 52, 4),
+        (102, 37, 6),
+    ]
+)
+
+
+def _table(anchors: NDArray[np.int64]) -> NDArray[np.float64]:
     at = np.linspace(0, 1, 256)
-    anchors_at = np.linspace(0, 1, len(_PIYG_ANCHORS))
-    channels = [np.interp(at, anchors_at, channel / 255) for channel in _PIYG_ANCHORS.T]
+    anchors_at = np.linspace(0, 1, len(anchors))
+    channels = [np.interp(at, anchors_at, channel / 255) for channel in anchors.T]
     table = np.stack(channels, axis=1)
     table.setflags(write=False)
     return table
 
 
-PIYG: Final = _table()
+PIYG: Final = _table(_PIYG_ANCHORS)
 """(256, 3) float64 RGB in [0, 1] over similarity -1 to 1: magenta dissimilar, green similar."""
+RDBU: Final = _table(_RDBU_ANCHORS)
+"""The same from red, dissimilar, to blue, similar; for those who read these colours better."""
+YLORBR: Final = _table(_YLORBR_ANCHORS)
+"""The same without a sign, for sizes: pale is the smallest, brown the largest."""
 
 
-def _colours(similarity_map: ArrayLike) -> NDArray[np.float64]:
+def _colours(similarity_map: ArrayLike, table: NDArray[np.float64]) -> NDArray[np.float64]:
     values = np.asarray(similarity_map, dtype=np.float64)
     if values.shape != (IMAGE_SIZE, IMAGE_SIZE) or not np.isfinite(values).all():
         size = (IMAGE_SIZE, IMAGE_SIZE)
         raise ValueError(f"similarity map of shape {values.shape}: expected {size}, finite.")
     index = np.clip(np.floor((values + 1) / 2 * 256), 0, 255).astype(np.intp)
-    colours: NDArray[np.float64] = PIYG[index]
+    colours: NDArray[np.float64] = table[index]
     return colours
 
 
-def colour_map(similarity_map: ArrayLike) -> NDArray[np.uint8]:
+def colour_map(similarity_map: ArrayLike, table: NDArray[np.float64] = PIYG) -> NDArray[np.uint8]:
     """Colour a (112, 112) map in [-1, 1]: (112, 112, 3) uint8 RGB; values outside are clipped."""
-    return np.rint(_colours(similarity_map) * 255).astype(np.uint8)
+    return np.rint(_colours(similarity_map, table) * 255).astype(np.uint8)
 
 
-def xmap(image: NDArray[np.uint8], similarity_map: ArrayLike) -> NDArray[np.uint8]:
+def xmap(
+    image: NDArray[np.uint8],
+    similarity_map: ArrayLike,
+    table: NDArray[np.float64] = PIYG,
+) -> NDArray[np.uint8]:
     """Blend a similarity map into its image (Algorithm 2).
 
     Lightness comes from the image (HLS), hue (HLS) and saturation (HSV) from the map's colours;
@@ -67,6 +108,8 @@ def xmap(image: NDArray[np.uint8], similarity_map: ArrayLike) -> NDArray[np.uint
         (112, 112, 3) uint8 RGB.
     similarity_map
         (112, 112) in [-1, 1].
+    table
+        (256, 3) RGB in [0, 1] over -1 to 1.
 
     Returns
     -------
@@ -83,7 +126,7 @@ def xmap(image: NDArray[np.uint8], similarity_map: ArrayLike) -> NDArray[np.uint
         )
     pixels = image / 255
     lightness = (pixels.max(axis=2) + pixels.min(axis=2)) / 2
-    hue, saturation = _hue_and_hsv_saturation(_colours(similarity_map))
+    hue, saturation = _hue_and_hsv_saturation(_colours(similarity_map, table))
     return np.rint(_hls_to_rgb(hue, lightness, saturation) * 255).astype(np.uint8)
 
 

@@ -5,7 +5,7 @@ Sign, once for all: positive means that hiding the place raised the distance, a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, get_args
@@ -50,6 +50,7 @@ def similarity_map(
     *,
     normalise: Normalise = "count",
     patch_sizes: Sequence[int] | None = None,
+    weights: Mapping[int, float] | None = None,
 ) -> SimilarityMap:
     """Turn the deviations of one side into its similarity map (eq. 9 and 10).
 
@@ -64,6 +65,9 @@ def similarity_map(
         ``coverage`` divides each pixel by the sum of the masks there, sizes weighted equally.
     patch_sizes
         Which of the spec's sizes to use; all by default.
+    weights
+        Weight of a patch size relative to the default's, 1 where it is not named: with w the map
+        of size p counts w / (p^2 sum of all w) instead of 1/(p^2 |P|), for coverage w / sum.
 
     Raises
     ------
@@ -72,14 +76,16 @@ def similarity_map(
     """
     flat_deviations = _checked_deviations(deviations, spec)
     sizes = _checked_sizes(spec, patch_sizes)
+    relative = _checked_weights(sizes, weights or {})
     if normalise not in NORMALISATIONS:
         raise ValueError(f"normalise={normalise!r}: expected one of {NORMALISATIONS}.")
     slices = spec.slices()
     if all(np.all(np.abs(flat_deviations[slices[p]]) < FLAT_BELOW) for p in sizes):
         return SimilarityMap(np.zeros((IMAGE_SIZE, IMAGE_SIZE)), 0.0, "flat")
     mean = np.zeros((IMAGE_SIZE, IMAGE_SIZE))
-    for p in sizes:
-        mean += _size_map(flat_deviations[slices[p]], spec, p, normalise) / len(sizes)
+    for p, weight in relative.items():
+        share = _size_map(flat_deviations[slices[p]], spec, p, normalise)
+        mean += share * weight / sum(relative.values())
     raw = _smooth(mean)
     scale = float(np.abs(raw).max())
     # Deviations of unused patch sizes only: nothing to draw, though the pair is not flat.
@@ -179,3 +185,13 @@ def _checked_sizes(spec: OcclusionSpec, patch_sizes: Sequence[int] | None) -> tu
             f"patch_sizes={tuple(patch_sizes)}: expected some of {spec.patch_sizes}, each once."
         )
     return chosen
+
+
+def _checked_weights(sizes: Sequence[int], weights: Mapping[int, float]) -> dict[int, float]:
+    relative = {p: float(weights.get(p, 1.0)) for p in sizes}
+    unknown = sorted(set(weights) - set(sizes))
+    if unknown:
+        raise ValueError(f"weights: {unknown[0]} is none of the patch sizes used, {tuple(sizes)}.")
+    if not all(np.isfinite(w) and w >= 0 for w in relative.values()) or not any(relative.values()):
+        raise ValueError(f"weights={dict(weights)}: expected 0 or more, and one above 0.")
+    return relative

@@ -13,25 +13,18 @@ from app.models import Image, Pair, Result
 from app.viewer import queries
 from app.viewer.choices import Choice
 from app.viewer.deviations import ROWS, row_name, unpack
+from app.viewer.drawing import read_shared_scale
 from app.viewer.explained import (
     ExplainedPair,
     choose_result,
     explain_command,
     explanations_of,
 )
+from app.viewer.maps import chosen_map, shown_map
+from app.viewer.words import PLACES, Place, about_text
 from compute.occlusion import OcclusionSpec
-from compute.xmaps import SimilarityMap, similarity_map
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-@dataclass(frozen=True)
-class Extreme:
-    """Where a map is largest or smallest: column, row, and the value in [-1, 1]."""
-
-    x: int
-    y: int
-    value: float
 
 
 @dataclass(frozen=True)
@@ -48,19 +41,21 @@ class SideView:
         The aligned face itself.
     picture_url
         The face drawn as chosen; the face itself where nothing is explained.
+    subject
+        Which face, and whose.
+    about
+        What the picture shows, for those who do not see it.
     scale
         What ±1 of the map means, in units of distance; 0 where flat.
-    most_similar, most_dissimilar
-        The extremes of the map; None where there is none on that side of zero.
     """
 
     number: int
     image: Image
     face_url: str
     picture_url: str
+    subject: str
+    about: str
     scale: float = 0.0
-    most_similar: Extreme | None = None
-    most_dissimilar: Extreme | None = None
 
     @property
     def name(self) -> str:
@@ -114,6 +109,11 @@ class ViewerContext:
         return self.result.model.title if self.result else None
 
     @property
+    def places(self) -> tuple[Place, ...]:
+        """The parts of a face, for scripts that name them."""
+        return PLACES
+
+    @property
     def mask_url(self) -> str | None:
         """The picture that marks what really differs."""
         key = self.pair.mask_media
@@ -155,8 +155,8 @@ def viewer_context(session: Session, pair_id: int, choice: Choice) -> ViewerCont
         pair=pair,
         choice=choice,
         sides=(
-            _side(session, pair, 1, choice, explained, model),
-            _side(session, pair, 2, choice, explained, model),
+            _side(session, pair, 1, choice, explained, result),
+            _side(session, pair, 2, choice, explained, result),
         ),
         results=results,
         result=result,
@@ -175,54 +175,34 @@ def _side(
     number: int,
     choice: Choice,
     explained: ExplainedPair | None,
-    model: str | None,
+    result: Result | None,
 ) -> SideView:
     image = pair.image1_row if number == 1 else pair.image2_row
     face = url_for("media.picture", key=image.media)
+    subject = f"{'Left' if number == 1 else 'Right'} face, {image.identity.replace('_', ' ')}"
     if explained is None:
-        return SideView(number=number, image=image, face_url=face, picture_url=face)
-    row = row_name(choice.method, number)
+        return SideView(number, image, face, face, subject, subject)
+    model = result.model.name if result else choice.model
+    title = result.model.title if result else model
     spec = explained.spec
-    deviations = unpack(explained.explanation.deviations, spec.count)[ROWS.index(row)]
-    shown = similarity_map(
-        deviations,
-        spec,
-        normalise="coverage" if choice.normalise == "coverage" else "count",
-        patch_sizes=choice.patch or None,
-    )
-    scale = shown.scale
-    if choice.scale == "shared":
-        scales = queries.fetch_shared_scales(session, explained.explanation_set)
-        scale = shared_scale(scales, choice)
+    rows = unpack(explained.explanation.deviations, spec.count).astype(np.float64)
+    found = chosen_map(rows[ROWS.index(row_name(choice.method, number))], spec, choice)
+    shown = shown_map(found, choice, shared=read_shared_scale(session, explained, choice))
     if choice.is_published:
         key = explained.explanation.xmaps[f"{choice.method}{number}"]
         picture = url_for("media.picture", key=key)
     else:
-        query = choice.to_query(model=model, spec=explained.name, results="")
+        query = choice.to_picture_query(model=model, spec=explained.name)
         picture = f"{url_for('viewer.picture', pair_id=pair.id, side=number)}?{query}"
     return SideView(
         number=number,
         image=image,
         face_url=face,
         picture_url=picture,
-        scale=scale,
-        most_similar=_extreme(shown, sign=1, scale=scale),
-        most_dissimilar=_extreme(shown, sign=-1, scale=scale),
+        subject=subject,
+        about=about_text(subject, title, shown, choice),
+        scale=shown.scale,
     )
-
-
-def _extreme(shown: SimilarityMap, *, sign: int, scale: float) -> Extreme | None:
-    y, x = np.unravel_index(int(np.argmax(sign * shown.values)), shown.values.shape)
-    value = float(shown.values[y, x])
-    if sign * value <= 0 or scale == 0:
-        return None
-    return Extreme(x=int(x), y=int(y), value=value * shown.scale / scale)
-
-
-def shared_scale(scales: queries.Scales, choice: Choice) -> float:
-    """Return the scale for both sides of a method: the larger of the two, over the whole set."""
-    rows = {row_name(choice.method, side) for side in (1, 2)}
-    return max(scales[choice.normalise][row] for row in rows)
 
 
 def scientific(value: float) -> str:

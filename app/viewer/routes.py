@@ -1,23 +1,24 @@
-"""The page of one pair, and its pictures as the page's form asks for them."""
+"""The page of one pair, and what it offers: pictures, figure, maps and citation."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+from datetime import UTC, datetime
 
 import numpy as np
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template, request, url_for
 from numpy.typing import NDArray
 
 from app.errors import NotFound
 from app.extensions import db
-from app.media import MediaKeyError
-from app.viewer import queries
 from app.viewer.choices import Choice
-from app.viewer.context import shared_scale, viewer_context
-from app.viewer.deviations import ROWS, row_name, unpack
-from app.viewer.explained import choose_result, explain_command, explanations_of
+from app.viewer.citation import citation
+from app.viewer.context import viewer_context
+from app.viewer.drawing import DrawnPair, read_pair
+from app.viewer.figure import draw_figure
 from app.viewer.media import media_store
-from app.viewer.pictures import draw, outline, read_png, write_png
+from app.viewer.pictures import write_png
 
 blueprint = Blueprint("viewer", __name__, url_prefix="/viewer")
 
@@ -33,44 +34,60 @@ def pair(pair_id: int) -> str:
 @blueprint.get("/<int:pair_id>/<int:side>.png")
 def picture(pair_id: int, side: int) -> Response:
     """Draw one side of a pair as the parameters of the viewer say."""
+    drawn = _read(pair_id, side=side, map_wanted=False)
+    return _reply(write_png(drawn.picture(side)), "image/png")
+
+
+@blueprint.get("/<int:pair_id>/figure.png")
+def figure(pair_id: int) -> Response:
+    """Draw both sides with colour bars and caption, for a paper."""
+    drawn = _read(pair_id, map_wanted=False)
+    return _reply(draw_figure(drawn), "image/png", name=f"xfv-{pair_id}.png")
+
+
+@blueprint.get("/<int:pair_id>/<int:side>.npy")
+def array(pair_id: int, side: int) -> Response:
+    """Return the map of one side in units of distance: a NumPy file, (112, 112) float64."""
+    buffer = io.BytesIO()
+    np.save(buffer, _raw_map(_read(pair_id, side=side), side), allow_pickle=False)
+    return _reply(buffer.getvalue(), "application/octet-stream", name=f"xfv-{pair_id}-{side}.npy")
+
+
+@blueprint.get("/<int:pair_id>/<int:side>.csv")
+def table(pair_id: int, side: int) -> Response:
+    """Return the same map as 112 lines of 112 numbers, which come back exactly."""
+    rows = _raw_map(_read(pair_id, side=side), side).tolist()
+    text = "".join(",".join(map(repr, row)) + "\n" for row in rows)
+    return _reply(text.encode(), "text/csv", name=f"xfv-{pair_id}-{side}.csv")
+
+
+@blueprint.get("/<int:pair_id>/cite.bib")
+def cite(pair_id: int) -> Response:
+    """Return BibTeX of the method and of this very picture."""
+    drawn = _read(pair_id, map_wanted=False)
+    query = drawn.choice.to_picture_query()
+    url = url_for("viewer.pair", pair_id=pair_id, _external=True) + (f"?{query}" if query else "")
+    text = citation(drawn, url, day=datetime.now(UTC).date().isoformat())
+    return _reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
+
+
+def _read(pair_id: int, *, side: int = 1, map_wanted: bool = True) -> DrawnPair:
     if side not in (1, 2):
         raise NotFound(f"A pair has the sides 1 and 2, not {side}.")
     choice = Choice.from_args(request.args)
-    session = db.session()
-    found = queries.fetch_pair(session, pair_id)
-    image = found.image1_row if side == 1 else found.image2_row
-    pixels = _read(image.media)
-    if choice.view != "original":
-        result = choose_result(session, queries.fetch_results(session, found.id), choice.model)
-        name = result.model.name if result else choice.model
-        if name is None:
-            raise NotFound(f"Pair {found.id} is not verified by any model yet.")
-        explained = explanations_of(session, found, name, deviations=True).named(choice.spec)
-        if explained is None:
-            command = explain_command(found, name, verified=result is not None, spec=choice.spec)
-            raise NotFound(f"Pair {found.id} is not explained by {name!r} yet. To do so: {command}")
-        spec = explained.spec
-        row = row_name(choice.method, side)
-        deviations = unpack(explained.explanation.deviations, spec.count)[ROWS.index(row)]
-        shared = None
-        if choice.scale == "shared":
-            scales = queries.fetch_shared_scales(session, explained.explanation_set)
-            shared = shared_scale(scales, choice)
-        pixels = draw(
-            pixels, deviations, spec, choice.with_patches_of(spec.patch_sizes), shared_scale=shared
-        )
-    if choice.mask and found.mask_media:
-        pixels = outline(pixels, _read(found.mask_media, mode="L"))
-    body = write_png(pixels)
-    response = Response(body, mimetype="image/png")
+    return read_pair(db.session(), media_store(), pair_id, choice, map_wanted=map_wanted)
+
+
+def _raw_map(drawn: DrawnPair, side: int) -> NDArray[np.float64]:
+    found = drawn.map(side)
+    return found.values * found.scale
+
+
+def _reply(body: bytes, mimetype: str, *, name: str | None = None) -> Response:
+    response = Response(body, mimetype=mimetype)
+    if name:
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
     response.headers["Cache-Control"] = "public, max-age=600"
     response.make_conditional(request)
     return response
-
-
-def _read(key: str, *, mode: str = "RGB") -> NDArray[np.uint8]:
-    try:
-        return read_png(media_store().read(key), mode=mode)
-    except MediaKeyError as error:
-        raise NotFound(f"{error} Publish the pair again, or mend XFV_MEDIA_URL.") from error

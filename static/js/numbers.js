@@ -16,8 +16,7 @@ export function signed(value) {
   return (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
 }
 
-/** A value of a map in words: number, meaning, and the same in units of distance. */
-export function mapText(value, scale) {
-  const word = value > 0 ? "similar" : value < 0 ? "dissimilar" : "neutral";
-  return `${signed(value)} ${word} (${scientific(value * scale)})`;
+/** Whole per cent; 100 is left to the very largest. */
+export function wholePercent(value) {
+  return String(value > 99 && value < 100 ? 99 : Math.round(value));
 }

@@ -2,26 +2,45 @@
    deviations of the pair, so that a change of method, patches, scale or blend needs no request.
 
    Found by attributes:
-     [data-viewer]       the stage; data-api is the explanations URL (one set)
+     [data-viewer]       the stage; data-api is the explanations URL (one set), data-places the
+                         parts of a face by column and row, data-model the model's title
      [data-side]         a figure; data-face is its image, [data-picture] the <img> to replace
-     [data-viewer-form]  the form: its fields are the state, its URL is kept up to date
+     [data-viewer-form]  the form: its fields are the state (choice.js), its URL is kept up to date
      [data-reload]       a field that needs another page
+     [data-show]         what only belongs to some choice, as "compare=!none" or "view=masked"
+     [data-zoom-step], [data-zoom-to], [data-zoom]   buttons (1, -1; fit, 1) and what they led to
+     [data-peek]         a button that shows the original faces as long as it is held
+     [data-download]     a link whose query follows the choices; the attribute is its path
    The scale that ±1 stands for is, for "shared", the largest of both sides over the whole set.
    Every drawn canvas offers what it shows as `canvas.shown` ({values, scale, method}). */
 
-import { SIZE, PIXELS, colourMap, mix, readRow, rowName, scaled, similarityMap, xmap } from "./xmaps.js";
-import { mapText, scientific, signed } from "./numbers.js";
-import { Overlay } from "./overlay.js";
+import { ChoiceForm, withQuery } from "./choice.js";
+import { listen } from "./gestures.js";
+import { bindStageKeys } from "./stage-keys.js";
+import { PIXELS, SIZE, combined, readRow, rowName, sizeMaps } from "./maps.js";
+import { comparedMethod, draw, shownMap, splitColumn } from "./pictures.js";
+import { sentence } from "./readout.js";
+import { Side, setText } from "./side.js";
+import { Zoom } from "./zoom.js";
 
-const DEFAULTS = { method: "I", view: "xmap", normalise: "count", scale: "own", blend: "100", mask: "0" };
+const NORMALISATIONS = ["count", "coverage"];
+const REST = 250; // milliseconds after which words and URL follow
 
 class Viewer {
   constructor(stage, form) {
     this.stage = stage;
     this.form = form;
+    this.choice = new ChoiceForm(form);
+    this.places = JSON.parse(stage.dataset.places);
+    this.zoom = new Zoom(Number(this.choice.get("zoom")) || null, Number(this.choice.get("x")), Number(this.choice.get("y")));
     this.cursor = null;
+    this.peeking = false;
+    this.mask = null;
+    this.parts = new Map();
     this.maps = new Map();
     this.pending = false;
+    this.readout = stage.querySelector("[data-readout]");
+    this.invitation = this.readout.textContent;
   }
 
   async start() {
@@ -32,13 +51,16 @@ class Viewer {
     ]);
     // Only now, with everything at hand, do canvases take the place of the server's pictures.
     this.set = set;
-    this.sides = figures.map((figure, i) => this.makeSide(figure, faces[i]));
+    this.sides = figures.map((figure, i) => new Side(figure, faces[i]));
     for (const field of this.form?.querySelectorAll("[data-only-no-js]") ?? []) field.remove();
     for (const side of this.sides) this.attach(side);
-    this.form?.addEventListener("input", (event) => this.changed(event));
+    this.attachForm();
     addEventListener("popstate", () => location.reload());
+    this.measure();
+    new ResizeObserver(() => this.measure()).observe(this.sides[0].box);
     this.stage.dataset.ready = "true";
     this.draw();
+    this.prepare(this.set.deviations.rows.flatMap((row) => NORMALISATIONS.map((n) => [row, n])));
   }
 
   async loadSet() {
@@ -57,80 +79,64 @@ class Viewer {
     return set;
   }
 
-  makeSide(figure, face) {
-    const picture = figure.querySelector("[data-picture]");
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = SIZE;
-    canvas.dataset.map = "";
-    canvas.tabIndex = 0;
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${picture.alt}. Arrow keys read the map.`);
-    const overlay = new Overlay();
-    picture.replaceWith(canvas, overlay.canvas);
-    return {
-      number: Number(figure.dataset.side),
-      name: figure.dataset.side === "1" ? "left" : "right",
-      face,
-      canvas,
-      overlay,
-      value: figure.querySelector("[data-value]"),
-      scale: figure.querySelector("[data-scale]"),
-    };
+  // ------------------------------------------------------------------------------ choices
+
+  attachForm() {
+    this.form?.addEventListener("input", (event) => this.changed(event.target, event));
+    this.form?.addEventListener("change", () => this.keepUrl());
+    for (const button of document.querySelectorAll("[data-zoom-step]")) {
+      button.addEventListener("click", () => this.zoomStep(Number(button.dataset.zoomStep)));
+    }
+    for (const button of document.querySelectorAll("[data-zoom-to]")) {
+      const to = button.dataset.zoomTo;
+      button.addEventListener("click", () => this.zoomTo(to === "fit" ? null : Number(to)));
+    }
+    for (const button of document.querySelectorAll("[data-peek]")) {
+      button.addEventListener("pointerdown", () => this.peek(true));
+      for (const end of ["pointerup", "pointerleave", "pointercancel", "blur"]) {
+        button.addEventListener(end, () => this.peek(false));
+      }
+      button.addEventListener("keydown", (event) => {
+        if (event.key === " " || event.key === "Enter") this.peek(true);
+      });
+      button.addEventListener("keyup", () => this.peek(false));
+    }
+    if (document.querySelector("dialog[data-keys]")) bindStageKeys(this);
   }
 
-  /** The state: what the form says, or the defaults with the stage's method. */
-  state() {
-    const data = this.form ? new FormData(this.form) : new FormData();
-    const get = (name) => data.get(name) ?? DEFAULTS[name];
-    const boxes = this.form ? [...this.form.querySelectorAll("[name=patch]")] : [];
-    const chosen = boxes.filter((box) => box.checked).map((box) => Number(box.value));
-    return {
-      method: get("method"),
-      view: get("view"),
-      normalise: get("normalise"),
-      scale: get("scale"),
-      blend: Number(get("blend")),
-      mask: get("mask") === "1",
-      patchSizes: boxes.length && chosen.length ? chosen : this.set.spec.patch_sizes,
-    };
-  }
-
-  changed(event) {
-    if (event.target.matches("[data-reload]")) {
-      this.go(event.target);
+  changed(field) {
+    if (field.matches("[data-reload]")) {
+      location.assign(withQuery(this.form.action, this.choice.queryElsewhere(field)));
       return;
     }
-    if (event.target.name === "patch" && !this.form.querySelector("[name=patch]:checked")) {
-      event.target.checked = true; // one size at least, else there is no map
-    }
-    history.replaceState(null, "", this.url(location.pathname, this.query()));
+    if (field.name === "view") this.choice.changedView();
+    if (field.name === "patch" || field.name.startsWith("weight_")) this.choice.keepOneSize(field);
+    // A slider that moves would write the address a hundred times; it does when it rests.
+    if (field.type !== "range") this.keepUrl();
     this.draw();
   }
 
-  /** Another model or set: a page of its own; a new model starts with its own sets. */
-  go(field) {
-    const query = this.query();
-    if (field.name === "model") {
-      query.delete("spec");
-      query.delete("patch");
-    }
-    location.assign(this.url(this.form.action, query));
+  /** Choose by another way than the form's own fields. */
+  choose(name, value) {
+    this.choice.set(name, value);
+    if (name === "view") this.choice.changedView();
+    this.keepUrl();
+    this.draw();
   }
 
-  query() {
-    const query = new URLSearchParams();
-    const boxes = [...this.form.querySelectorAll("[name=patch]")];
-    const all = boxes.every((box) => box.checked);
-    for (const [name, value] of new FormData(this.form)) {
-      if (value !== DEFAULTS[name] && !(name === "patch" && all)) query.append(name, value);
+  keepUrl() {
+    clearTimeout(this.urlTimer);
+    if (!this.form) return;
+    const query = this.choice.query();
+    history.replaceState(history.state, "", withQuery(location.pathname, query));
+    query.delete("results");
+    for (const name of ["zoom", "x", "y"]) query.delete(name);
+    for (const link of document.querySelectorAll("[data-download]")) {
+      link.href = withQuery(link.dataset.download, query);
     }
-    return query;
   }
 
-  url(path, query) {
-    const text = query.toString();
-    return text ? `${path}?${text}` : path;
-  }
+  // ------------------------------------------------------------------------------ pictures
 
   /** Draw once before the next frame, however many changes come until then. */
   draw() {
@@ -138,73 +144,203 @@ class Viewer {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
-      this.render(this.state());
+      this.render(this.choice.state());
     });
   }
 
+  /** The map of a row; its parts are kept by normalisation, itself by sizes and weights, too. */
   map(row, state) {
-    const key = [row, state.normalise, ...state.patchSizes].join();
-    if (!this.maps.has(key)) this.maps.set(key, similarityMap(this.set.rows[row], this.set.spec, state));
+    const weights = state.weights.size ? state.weights : new Map(this.set.spec.patch_sizes.map((p) => [p, 1]));
+    const key = `${row} ${state.normalise} ${[...weights].join(" ")}`;
+    if (!this.maps.has(key)) {
+      if (this.maps.size > 64) this.maps.clear();
+      this.maps.set(key, combined(this.partsOf(row, state.normalise), weights));
+    }
     return this.maps.get(key);
   }
 
-  scaleOf(map, state) {
-    if (state.scale !== "shared") return map.scale;
+  partsOf(row, normalise) {
+    const key = `${row} ${normalise}`;
+    if (!this.parts.has(key)) {
+      this.parts.set(key, sizeMaps(this.set.rows[row], this.set.spec, normalise));
+    }
+    return this.parts.get(key);
+  }
+
+  /** While nobody waits, compute what the next choices may need: one row at a time. */
+  prepare(wanted) {
+    if (wanted.length === 0) return;
+    setTimeout(() => {
+      this.partsOf(...wanted[0]);
+      this.prepare(wanted.slice(1));
+    }, 30);
+  }
+
+  shared(state) {
+    if (state.scale !== "shared") return null;
     const shared = this.set.shared_scales[state.normalise];
     return Math.max(shared[rowName(state.method, 1)], shared[rowName(state.method, 2)]);
   }
 
   render(state) {
+    const shared = this.shared(state);
+    const compared = comparedMethod(state);
+    const isSigned = state.sign !== "absolute";
     for (const side of this.sides) {
-      const map = this.map(rowName(state.method, side.number), state);
-      const scale = this.scaleOf(map, state);
-      const values = scale === map.scale ? map.values : scaled(map.raw, scale);
-      side.canvas.shown = { values, scale, method: state.method };
-      let picture = side.face;
-      if (state.view !== "original") {
-        const drawn = state.view === "map" ? colourMap(values) : xmap(side.face, values);
-        picture = mix(side.face, drawn, state.blend / 100);
-      }
-      paint(side.canvas, picture);
-      side.scale.textContent = scientific(scale);
+      const shownOf = (method) => shownMap(this.map(rowName(method, side.number), state), state, shared);
+      const shown = shownOf(state.method);
+      const picture = this.peeking ? side.face : draw(side.face, shown, state, compared && shownOf(compared));
+      side.paint(picture, shown, state);
+      side.showTable(isSigned ? state.colours : "ylorbr", isSigned);
     }
-    const output = this.form?.querySelector("[data-blend]");
-    if (output) output.textContent = state.blend;
-    this.updateDownloads();
+    this.state = state;
+    this.showForm(state);
     this.showMask(state.mask);
-    this.showCursor();
+    this.show();
     this.stage.dataset.drawn = state.method;
+    clearTimeout(this.wordTimer);
+    this.wordTimer = setTimeout(() => {
+      for (const side of this.sides) side.describe(state, this.stage.dataset.model, this.places);
+    }, REST);
   }
 
-  updateDownloads() {
-    if (!this.form?.dataset.pictureUrl) return;
-    const query = this.query();
-    query.delete("results");
-    for (const link of document.querySelectorAll("[data-download]")) {
-      const path = this.form.dataset.pictureUrl.replace(/1\.png$/, `${link.dataset.download}.png`);
-      link.href = this.url(path, query);
+  showForm(state) {
+    for (const output of this.form?.querySelectorAll("output[for]") ?? []) {
+      setText(output, this.choice.get(output.htmlFor.value));
+    }
+    for (const part of document.querySelectorAll("[data-show]")) {
+      const [name, wanted] = part.dataset.show.split("=");
+      const value = String(state[name]);
+      part.hidden = wanted.startsWith("!") ? value === wanted.slice(1) : value !== wanted;
     }
   }
 
   async showMask(wanted) {
     const box = this.form?.querySelector("[data-mask]");
     if (!box) return;
-    this.mask ??= loadPixels(box.dataset.mask);
-    const mask = wanted ? await this.mask : null;
-    for (const side of this.sides) side.overlay.setMask(mask);
+    this.maskPixels ??= wanted ? loadPixels(box.dataset.mask) : undefined;
+    const mask = wanted ? await this.maskPixels : null;
+    if (mask === this.mask) return;
+    this.mask = mask;
+    this.show();
+  }
+
+  peek(on) {
+    if (this.peeking === on) return;
+    this.peeking = on;
+    this.stage.classList.toggle("is-peeking", on);
+    this.draw();
+  }
+
+  // ------------------------------------------------------------------ place, zoom, cursor
+
+  /** Place the faces, and write what the cursor reads. */
+  show() {
+    if (!this.state) return;
+    const column = this.state.compare === "none" || this.peeking ? null : splitColumn(this.state.split);
+    const isSigned = this.state.sign !== "absolute";
+    for (const side of this.sides) {
+      side.place(this.zoom, this.box, { cursor: this.cursor, mask: this.mask, column });
+      side.read(this.cursor, isSigned);
+    }
+    setText(this.readout, this.cursor ? this.sentence() : this.invitation);
+    const scale = this.zoom.effective(this.box);
+    for (const output of document.querySelectorAll("[data-zoom]")) {
+      setText(output, `${Number(scale.toFixed(2))}×`);
+    }
+  }
+
+  /** The side of a face's box in CSS pixels; kept, for asking costs a layout. */
+  measure() {
+    this.box = this.sides[0].box.clientWidth;
+    this.show();
+  }
+
+  sentence() {
+    return sentence(this.cursor, this.sides, this.state, this.places);
+  }
+
+  moveTo(x, y, announce = false) {
+    this.cursor = x === null ? null : { x, y };
+    if (announce && this.cursor) this.zoom.reveal(x, y, this.box);
+    this.show();
+    if (announce) this.announce();
+  }
+
+  /** Tell screen readers where the keys led, once they rest. */
+  announce() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (this.cursor) this.stage.querySelector("[data-announce]").textContent = this.sentence();
+    }, REST);
+  }
+
+  hasFocus() {
+    return this.sides.some((side) => side.canvas === document.activeElement);
+  }
+
+  zoomStep(direction, x, y) {
+    this.zoomTo(this.zoom.next(direction, this.box), x, y);
+  }
+
+  zoomTo(scale, x, y) {
+    this.zoom.to(scale, this.box, x, y);
+    this.zoomed();
+  }
+
+  zoomed() {
+    this.choice.set("zoom", this.zoom.scale ?? 0);
+    this.choice.set("x", Math.round(this.zoom.x));
+    this.choice.set("y", Math.round(this.zoom.y));
+    this.show();
+    clearTimeout(this.urlTimer);
+    this.urlTimer = setTimeout(() => this.keepUrl(), REST);
   }
 
   attach(side) {
     const { canvas } = side;
-    const point = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const at = (offset, length) => Math.min(SIZE - 1, Math.max(0, Math.floor((offset / length) * SIZE)));
-      this.moveTo(at(event.clientX - box.left, box.width), at(event.clientY - box.top, box.height));
+    const pixel = (x, y) => {
+      const { left, top } = this.zoom.place(this.box);
+      const scale = this.zoom.effective(this.box);
+      const at = (offset) => Math.min(SIZE - 1, Math.max(0, Math.floor(offset / scale)));
+      return [at(x - left), at(y - top)];
     };
-    canvas.addEventListener("pointermove", point);
-    canvas.addEventListener("pointerdown", point);
-    canvas.addEventListener("pointerleave", (event) => {
-      if (event.pointerType === "mouse" && !this.hasFocus()) this.moveTo(null);
+    let pinched = 1;
+    listen(side.box, {
+      point: (x, y) => this.moveTo(...pixel(x, y)),
+      leave: () => {
+        if (!this.hasFocus()) this.moveTo(null);
+      },
+      canPan: () => this.zoom.effective(this.box) * SIZE > this.box,
+      pan: (dx, dy) => {
+        this.zoom.pan(dx, dy, this.box);
+        this.zoomed();
+      },
+      beginPinch: () => {
+        pinched = this.zoom.effective(this.box);
+      },
+      pinch: (factor, x, y) => {
+        const scale = pinched * factor;
+        this.zoomTo(scale * SIZE <= this.box * 1.1 ? null : scale, x, y);
+      },
+      canZoomOut: () => this.zoom.effective(this.box) * SIZE > this.box,
+      step: (direction, x, y) => {
+        const scale = this.zoom.next(direction, this.box);
+        this.zoomTo(scale * SIZE <= this.box ? null : scale, x, y);
+      },
+      nearSlider: (x, coarse) => {
+        if (!this.state || this.state.compare === "none") return false;
+        const { left, side: length } = this.zoom.place(this.box);
+        return Math.abs(x - left - (this.state.split / 100) * length) < (coarse ? 24 : 8);
+      },
+      slide: (x) => {
+        const { left, side: length } = this.zoom.place(this.box);
+        this.choice.set("split", Math.round(100 * Math.min(1, Math.max(0, (x - left) / length))));
+        this.draw();
+        clearTimeout(this.urlTimer);
+        this.urlTimer = setTimeout(() => this.keepUrl(), REST);
+      },
+      peek: (on) => this.peek(on),
     });
     canvas.addEventListener("focus", () => {
       if (!this.cursor && canvas.matches(":focus-visible")) this.moveTo(SIZE / 2, SIZE / 2, true);
@@ -213,10 +349,6 @@ class Viewer {
       if (!this.hasFocus()) this.moveTo(null);
     });
     canvas.addEventListener("keydown", (event) => this.key(event));
-  }
-
-  hasFocus() {
-    return this.sides.some((side) => side.canvas === document.activeElement);
   }
 
   key(event) {
@@ -231,50 +363,10 @@ class Viewer {
     const [dx, dy] = steps[event.key];
     this.moveTo(clamp(from.x + dx), clamp(from.y + dy), true);
   }
-
-  moveTo(x, y, announce = false) {
-    this.cursor = x === null ? null : { x, y };
-    this.showCursor();
-    if (announce) this.announce();
-  }
-
-  /** Value and crosshair at the same place of both images. */
-  showCursor() {
-    const readout = this.stage.querySelector("[data-readout]");
-    this.invitation ??= readout.textContent;
-    for (const side of this.sides) {
-      side.overlay.setCursor(this.cursor);
-      const value = this.valueOf(side);
-      side.value.textContent = value === null ? "\u00a0" : signed(value);
-      side.value.dataset.number = value ?? "";
-    }
-    readout.textContent = this.cursor ? this.sentence() : this.invitation;
-  }
-
-  valueOf(side) {
-    if (!this.cursor || !side.canvas.shown) return null;
-    return side.canvas.shown.values[this.cursor.y * SIZE + this.cursor.x];
-  }
-
-  sentence() {
-    const { x, y } = this.cursor;
-    const parts = this.sides.map(
-      (side) => `${side.name} ${mapText(this.valueOf(side), side.canvas.shown.scale)}`,
-    );
-    return `Column ${x}, row ${y}: ${parts.join("; ")}`;
-  }
-
-  /** Tell screen readers where the keys led, once they rest. */
-  announce() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (this.cursor) this.stage.querySelector("[data-announce]").textContent = this.sentence();
-    }, 250);
-  }
 }
 
 /** Pixels of a picture as RGB bytes. */
-async function loadPixels(url) {
+export async function loadPixels(url) {
   const image = new Image();
   image.src = url;
   await image.decode();
@@ -284,25 +376,16 @@ async function loadPixels(url) {
   context.drawImage(image, 0, 0, SIZE, SIZE);
   const rgba = context.getImageData(0, 0, SIZE, SIZE).data;
   const rgb = new Uint8ClampedArray(PIXELS * 3);
-  for (let i = 0; i < PIXELS; i++) rgb.set(rgba.subarray(4 * i, 4 * i + 3), 3 * i);
+  for (let i = 0; i < PIXELS; i++) for (let c = 0; c < 3; c++) rgb[3 * i + c] = rgba[4 * i + c];
   return rgb;
-}
-
-function paint(canvas, rgb) {
-  const picture = new ImageData(SIZE, SIZE);
-  for (let i = 0; i < PIXELS; i++) {
-    picture.data.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
-    picture.data[4 * i + 3] = 255;
-  }
-  // Pixels come from the processor and small pictures stay there: no round trip to a GPU.
-  canvas.getContext("2d", { willReadFrequently: true }).putImageData(picture, 0, 0);
 }
 
 /** Bring every stage of the page to life that is not alive yet. */
 export function attachViewers() {
   for (const stage of document.querySelectorAll("[data-viewer][data-api]:not([data-attached])")) {
     stage.dataset.attached = "true";
-    new Viewer(stage, document.querySelector("[data-viewer-form]")).start().catch((error) => {
+    const viewer = new Viewer(stage, document.querySelector("[data-viewer-form]"));
+    viewer.start().catch((error) => {
       // The pictures of the server are still there; say why they cannot be played with.
       const problem = stage.querySelector("[data-problem]");
       problem.textContent = `The interactive maps could not be loaded: ${error.message}. Reload the page to try again.`;

@@ -184,7 +184,8 @@ def test_what_really_differs_is_outlined(watched: Watched, site: str) -> None:
 
     watched.page.wait_for_function(
         """() => [...document.querySelectorAll("canvas[data-overlay]")].every((canvas) => {
-          const at = canvas.getContext("2d").getImageData(20 * 8, 40 * 8, 1, 1).data;
+          const zoom = canvas.width / 112;
+          const at = canvas.getContext("2d").getImageData(20 * zoom, 40 * zoom, 1, 1).data;
           return at[3] > 0;
         })"""
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.media import MediaStore
 from app.models import Explanation, ExplanationSet, Pair
+from compute.occlusion import OcclusionSpec
+from compute.xmaps import similarity_map
 from tests import factories
 
 MODEL = "first"
@@ -104,7 +107,13 @@ def test_a_flat_pair_is_called_flat(demo_client: FlaskClient) -> None:
         ("/viewer/1?spec=nothing", 404, "Known are: default"),
         ("/viewer/1?method=IV", 400, "Allowed: I, II, III"),
         ("/viewer/1?patch=9", 400, "no patch size 9"),
+        ("/viewer/1?weight_9=2", 400, "no patch size 9"),
+        ("/viewer/1/1.png?view=masked&sign=all", 400, "Allowed: similar, dissimilar, absolute"),
+        ("/viewer/1/figure.png?weight_7=0&weight_14=0&weight_28=0", 400, "weight 0"),
         ("/viewer/1/3.png", 404, "sides 1 and 2"),
+        ("/viewer/1/0.npy", 404, "sides 1 and 2"),
+        ("/viewer/40/1.csv?model=first", 404, "not explained"),
+        ("/viewer/999999/figure.png", 404, "There is no pair"),
         ("/viewer/40/1.png?model=first", 404, "not explained"),
     ],
 )
@@ -140,11 +149,105 @@ def test_every_choice_changes_the_picture(demo_client: FlaskClient) -> None:
         "normalise=coverage",
         "scale=shared",
         "blend=50",
+        "blend=50&base=grey",
+        "sign=similar",
+        "sign=absolute",
+        "top=30",
+        "view=masked",
+        "view=map&colours=rdbu",
+        "weight_14=5",
+        "compare=original",
+        "compare=II&split=20",
     ]
 
     answers = {demo_client.get(f"/viewer/1/1.png?{query}").data for query in queries}
 
     assert len(answers) == len(queries)
+
+
+def test_the_picture_does_not_depend_on_the_zoom(demo_client: FlaskClient) -> None:
+    assert (
+        demo_client.get("/viewer/1/1.png?zoom=9&x=3&y=4").data
+        == demo_client.get("/viewer/1/1.png").data
+    )
+
+
+def test_a_figure_holds_both_faces_in_whole_pixels(demo_client: FlaskClient) -> None:
+    query = "view=map&method=II&top=40"
+
+    answer = demo_client.get(f"/viewer/1/figure.png?{query}")
+
+    figure = pixels(answer.data)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="xfv-1.png"'
+    for side in (1, 2):
+        picture = pixels(demo_client.get(f"/viewer/1/{side}.png?{query}").data)
+        large = picture.repeat(8, axis=0).repeat(8, axis=1)
+        left = 48 + (side - 1) * (8 * 112 + 64)
+        top = 48 + 46
+        assert np.array_equal(figure[top : top + 896, left : left + 896], large)
+
+
+def test_a_figure_tells_what_it_shows(demo_client: FlaskClient) -> None:
+    answer = demo_client.get("/viewer/1/figure.png?method=II&weight_14=2&sign=similar&blend=70")
+
+    with Image.open(io.BytesIO(answer.data)) as picture:
+        words = picture.info["Description"]
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    for said in (
+        "Pair 1 of Alpha (genuine, fold 0)",
+        "X-Map of method II",
+        "Model First: ",
+        "confidence ",
+        "Explanation set default: patches of 7, 14, 28 px, normalised by count",
+        "14 px: 2",
+        "similar places only",
+        "opacity 70 %",
+        "XFV 0.1.0",
+    ):
+        assert said in words
+
+
+@pytest.mark.parametrize("pair", [1, 2])
+def test_raw_maps_come_back_exactly(demo: Flask, pair: int) -> None:
+    client = demo.test_client()
+    query = "method=II&normalise=coverage&patch=14&patch=28&view=original"
+
+    answer = client.get(f"/viewer/{pair}/2.npy?{query}")
+    table = client.get(f"/viewer/{pair}/2.csv?{query}")
+
+    with demo.app_context():
+        model = db.session.scalars(select(ExplanationSet)).one().evaluation.model_id
+    row = factories.deviations(pair, model)[ROWS.index("II2")]
+    values = np.load(io.BytesIO(answer.data), allow_pickle=False)
+    spec = OcclusionSpec()
+    expected = similarity_map(row, spec, normalise="coverage", patch_sizes=[14, 28])
+    assert values.shape == (112, 112)
+    assert values.dtype == np.float64
+    if pair == 2:  # the flat one
+        assert not values.any()
+    else:
+        assert np.array_equal(values, expected.values * expected.scale)
+    assert np.array_equal(np.loadtxt(io.StringIO(table.text), delimiter=","), values)
+
+
+def test_bibtex_names_paper_picture_and_address(demo_client: FlaskClient) -> None:
+    answer = demo_client.get("/viewer/1/cite.bib?method=III&view=map&zoom=3&results=dataset%3Dx")
+
+    assert answer.mimetype == "text/plain"
+    assert "@inproceedings{knoche2023explainable," in answer.text
+    assert "@misc{xfv-1-first," in answer.text
+    assert "Pair 1: heat map of method III, model First" in answer.text
+    assert "url          = {http://localhost/viewer/1?method=III&view=map}," in answer.text
+    assert answer.text.count("{") == answer.text.count("}")
+
+
+def test_alternative_texts_say_what_the_pictures_show(demo_client: FlaskClient) -> None:
+    page = demo_client.get("/viewer/1?model=first&method=II&view=map").text
+
+    found = re.search(r'alt="(Right face, [^"]*)"', page)
+    assert found
+    assert ": heat map of method II, model First; most similar near the " in found[1]
+    assert re.search(r"most dissimilar near the [a-z ]+ \(column \d+, row \d+\)$", found[1])
 
 
 def test_a_picture_is_not_sent_twice(demo_client: FlaskClient) -> None:

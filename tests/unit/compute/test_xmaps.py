@@ -138,6 +138,23 @@ def test_some_patch_sizes_give_the_map_of_these_alone(normalise: Any) -> None:
     assert some.scale == pytest.approx(alone.scale, rel=1e-13)
 
 
+@pytest.mark.parametrize("normalise", ["count", "coverage"])
+def test_weights_are_relative_to_the_default_ones(normalise: Any) -> None:
+    deviations = random_deviations(SMALL)
+    alone = [
+        similarity_map(deviations, SMALL, patch_sizes=[p], normalise=normalise) for p in (14, 28)
+    ]
+    raw = [found.values * found.scale for found in alone]
+
+    found = similarity_map(deviations, SMALL, weights={14: 3.0}, normalise=normalise)
+    equal = similarity_map(deviations, SMALL, weights={14: 2.0, 28: 2.0}, normalise=normalise)
+    plain = similarity_map(deviations, SMALL, normalise=normalise)
+
+    assert np.allclose(found.values * found.scale, (3 * raw[0] + raw[1]) / 4, atol=1e-15)
+    assert np.allclose(equal.values, plain.values, atol=1e-12)
+    assert equal.scale == pytest.approx(plain.scale)
+
+
 def test_chosen_patch_sizes_that_are_flat_are_not_amplified() -> None:
     spec = OcclusionSpec()
     deviations = random_deviations(spec)
@@ -153,6 +170,9 @@ def test_chosen_patch_sizes_that_are_flat_are_not_amplified() -> None:
         ({"patch_sizes": (9,)}, "patch_sizes=(9,)"),
         ({"patch_sizes": ()}, "patch_sizes=()"),
         ({"patch_sizes": (14, 14)}, "patch_sizes=(14, 14)"),
+        ({"weights": {9: 1.0}}, "9 is none of the patch sizes"),
+        ({"weights": {14: -1.0}}, "weights={14: -1.0}"),
+        ({"weights": {14: 0.0, 28: 0.0}}, "one above 0"),
     ],
 )
 def test_a_bad_option_names_itself(options: dict[str, Any], named: str) -> None:
