@@ -24,6 +24,9 @@ METRICS: Final = (
     "auc",
     "confidence_right",
     "confidence_wrong",
+    "tar_at_far_1e2",
+    "tar_at_far_1e3",
+    "ece",
 )
 PROVENANCE: Final = (
     "dataset_sha256",
@@ -71,7 +74,7 @@ def describe_evaluation(
     if evaluation is None:
         raise NotFound(
             f"Model {model.name} was not evaluated on {dataset.name} yet. Whoever runs this site: "
-            f"`flask compute compute --dataset {dataset.name} --model {model.name}`."
+            f"`flask compute --dataset {dataset.name} --model {model.name}`."
         )
     return {
         **_named(evaluation),

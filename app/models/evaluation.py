@@ -60,6 +60,12 @@ class Evaluation(Base):
     confidence_right: Mapped[float | None]
     """Mean confidence of right predictions (None where there are none)."""
     confidence_wrong: Mapped[float | None]
+    tar_at_far_1e2: Mapped[float | None]
+    """True accept rate at a false accept rate of 1e-2; None with fewer than 100 impostor pairs."""
+    tar_at_far_1e3: Mapped[float | None]
+    """The same at 1e-3; None with fewer than 1,000 impostor pairs."""
+    ece: Mapped[float | None]
+    """Expected calibration error of the confidence, ten bins on [0.5, 1]."""
 
     dataset_sha256: Mapped[str] = mapped_column(String(64))
     model_sha256: Mapped[str] = mapped_column(String(64))

@@ -76,7 +76,7 @@ def test_one_evaluation_holds_folds_curves_metrics_and_provenance(demo: Flask) -
     [
         ("fourth/alpha", "fourth", "second"),
         ("first/gamma", "gamma", "beta"),
-        ("third/beta", "third", "--dataset beta --model third"),
+        ("third/beta", "third", "`flask compute --dataset beta --model third`"),
     ],
 )
 def test_an_unknown_evaluation_is_404(

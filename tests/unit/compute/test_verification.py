@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from compute.verification import area_under_roc, equal_error_rate, verify
+from compute.verification import (
+    area_under_roc,
+    equal_error_rate,
+    expected_calibration_error,
+    true_accept_rate,
+    verify,
+)
 
 
 def labelled(
@@ -59,6 +65,74 @@ def test_eer_is_where_both_rates_are_nearest(genuine: list[float], impostor: lis
     assert round(equal_error_rate(*labelled(genuine, impostor)), 9) in nearest
 
 
+@pytest.mark.parametrize(
+    ("genuine", "impostor", "far", "rate"),
+    [
+        # one of four impostors may be accepted: the largest threshold with that is 0.6
+        ([0.1, 0.3, 0.6, 0.9], [0.2, 0.7, 0.8, 1.0], 0.25, 0.75),
+        # none may: just below the nearest impostor
+        ([0.1, 0.3, 0.6, 0.9], [0.2, 0.7, 0.8, 1.0], 0.2499, None),
+        ([0.1, 0.3, 0.6, 0.9], [0.2, 0.7, 0.8, 1.0, 1.1], 0.2, 0.75),
+        # an impostor as near as a genuine pair is accepted with it
+        ([0.1, 0.2], [0.2, 0.2, 0.9, 0.9], 0.25, 0.5),
+        # the two nearest are impostors at one distance: nothing may be accepted
+        ([0.5], [0.1, 0.1, 0.9, 0.9], 0.25, 0.0),
+        ([0.1, 0.2], [0.8, 0.9], 0.5, 1.0),
+        ([], [0.8, 0.9], 0.5, None),
+        ([0.5], [], 0.5, None),
+    ],
+)
+def test_true_accept_rate_by_hand(
+    genuine: list[float], impostor: list[float], far: float, rate: float | None
+) -> None:
+    assert true_accept_rate(*labelled(genuine, impostor), far=far) == rate
+
+
+@pytest.mark.parametrize(("impostors", "known"), [(99, False), (100, True), (700, True)])
+def test_a_rate_needs_enough_impostors(impostors: int, *, known: bool) -> None:
+    distances, labels = labelled([0.1, 1.0], list(np.linspace(0.5, 1.5, impostors)))
+    rate = true_accept_rate(distances, labels, far=1e-2)
+    assert (rate is not None) == known
+    # exactly one in a hundred is accepted: a product that rounds down must not lose it
+    hundredth = np.sort(distances[~labels])[max(impostors // 100 - 1, 0)]
+    if known:
+        near = [float(hundredth), 1.6]
+        assert true_accept_rate(*labelled(near, list(distances[~labels])), far=1e-2) == 0.5
+
+
+@given(some, some, st.integers(1, 20))
+def test_true_accept_rate_follows_its_definition(
+    genuine: list[float], impostor: list[float], parts: int
+) -> None:
+    far = 1 / parts
+    allowed = [
+        t for t in {*genuine, *impostor} if sum(i <= t for i in impostor) * parts <= len(impostor)
+    ]
+    t = max(allowed, default=-1.0)
+    expected = sum(g <= t for g in genuine) / len(genuine) if len(impostor) >= parts else None
+    assert true_accept_rate(*labelled(genuine, impostor), far=far) == expected
+
+
+@pytest.mark.parametrize(
+    ("confidence", "correct", "error"),
+    [
+        ([1.0, 1.0], [True, True], 0.0),
+        ([1.0, 1.0], [True, False], 0.5),
+        # one bin [0.6, 0.65): mean 0.62, half right
+        ([0.61, 0.63], [True, False], 0.12),
+        # two bins, three pairs in one and one in the other: (3 |2/3 - 0.9| + |0 - 0.5|) / 4
+        ([0.9, 0.9, 0.9, 0.5], [True, True, False, False], (3 * (0.9 - 2 / 3) + 0.5) / 4),
+        # too sure here, too unsure there: within one bin that cancels out, between bins it adds up
+        ([0.52, 0.98], [True, False], 0.48 / 2 + 0.98 / 2),
+    ],
+)
+def test_calibration_error_by_hand(
+    confidence: list[float], correct: list[bool], error: float
+) -> None:
+    found = expected_calibration_error(np.array(confidence), np.array(correct))
+    assert found == pytest.approx(error)
+
+
 def test_every_fold_is_judged_by_the_others() -> None:
     random = np.random.default_rng(0)
     genuine = np.tile([True, False], 500)
@@ -84,6 +158,9 @@ def test_every_fold_is_judged_by_the_others() -> None:
     assert ((confidence >= 0.5) & (confidence <= 1)).all()
     assert metrics.confidence_right == pytest.approx(confidence[right].mean())
     assert metrics.confidence_wrong == pytest.approx(confidence[~right].mean())
+    assert metrics.tar_at_far_1e2 == true_accept_rate(distances, genuine, far=1e-2)
+    assert metrics.tar_at_far_1e3 is None  # 500 impostors
+    assert metrics.ece == expected_calibration_error(confidence, right)
     assert metrics.confidence_right is not None
     assert metrics.confidence_wrong is not None
     assert metrics.confidence_right > metrics.confidence_wrong + 0.05
