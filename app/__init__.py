@@ -37,6 +37,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     from app.api.routes import blueprint as api
     from app.data.routes import blueprint as data
+    from app.evaluations.plotly_file import blueprint as plotly
+    from app.evaluations.results import EXTENSION, CurveStore
+    from app.evaluations.routes import blueprint as evaluations
     from app.explorer.routes import blueprint as explorer
     from app.pages.routes import blueprint as pages
     from app.viewer.api import blueprint as explanations
@@ -44,6 +47,8 @@ def _register_pages(app: Flask) -> None:
     from app.viewer.media import blueprint as media
     from app.viewer.routes import blueprint as viewer
 
-    for blueprint in (pages, explorer, api, viewer, media, explanations, data):
+    app.extensions[EXTENSION] = CurveStore()
+    blueprints = (pages, explorer, evaluations, api, viewer, media, explanations, data, plotly)
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     app.add_template_filter(scientific)

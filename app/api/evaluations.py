@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.api.curves import distance_histogram, reliability_bins, roc_points
+from app.api.table import cell, lines
 from app.errors import NotFound
+from app.evaluations.leaderboard import fetch_scores
+from app.evaluations.results import fetch_curves
 from app.explorer.catalogue import Catalogue, Named
-from app.models import Evaluation, Result
+from app.models import Evaluation
 
 METRICS: Final = (
     "pair_count",
@@ -28,6 +29,7 @@ METRICS: Final = (
     "tar_at_far_1e3",
     "ece",
 )
+DESCRIBED: Final = ("fold_count", "model_licence", "dataset_licence", "finished")
 PROVENANCE: Final = (
     "dataset_sha256",
     "model_sha256",
@@ -43,17 +45,24 @@ FOLD: Final = ("fold", "threshold", "L", "d0", "k", "b", "status", "accuracy")
 def list_evaluations(
     session: Session, *, models: tuple[Named, ...], datasets: tuple[Named, ...]
 ) -> list[dict[str, Any]]:
-    """Return model, dataset and metrics of every evaluation, by model and then dataset."""
-    statement = select(Evaluation).options(
-        joinedload(Evaluation.model), joinedload(Evaluation.dataset)
-    )
-    if models:
-        statement = statement.where(Evaluation.model_id.in_([model.id for model in models]))
-    if datasets:
-        statement = statement.where(Evaluation.dataset_id.in_([d.id for d in datasets]))
-    found = session.scalars(statement).all()
-    rows = [_named(evaluation) | _metrics(evaluation) for evaluation in found]
-    return sorted(rows, key=lambda row: (row["model"], row["dataset"]))
+    """Return every evaluation with its metrics, licences and date, by model and then dataset."""
+    return [
+        _named(score.evaluation)
+        | _metrics(score.evaluation)
+        | {
+            "fold_count": score.fold_count,
+            "model_licence": score.model.licence,
+            "dataset_licence": score.dataset.licence,
+            "finished": _moment(score.evaluation.finished),
+        }
+        for score in fetch_scores(session, datasets=datasets, models=models)
+    ]
+
+
+def evaluations_csv(rows: list[dict[str, Any]]) -> str:
+    """Return the list as CSV (RFC 4180), in the columns of the JSON."""
+    names = ("model", "dataset", *METRICS, *DESCRIBED)
+    return lines([[*names], *([cell(row[name]) for name in names] for row in rows)])
 
 
 def describe_evaluation(
@@ -80,7 +89,7 @@ def describe_evaluation(
         **_named(evaluation),
         "metrics": _metrics(evaluation),
         "folds": [{name: getattr(fold, name) for name in FOLD} for fold in evaluation.folds],
-        "curves": _curves(session, evaluation),
+        "curves": fetch_curves(session, evaluation).to_dict(),
         "provenance": {name: getattr(evaluation, name) for name in PROVENANCE}
         | {"finished": _moment(evaluation.finished)},
     }
@@ -100,23 +109,6 @@ def _named(evaluation: Evaluation) -> dict[str, Any]:
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:
     return {name: getattr(evaluation, name) for name in METRICS}
-
-
-def _curves(session: Session, evaluation: Evaluation) -> dict[str, Any]:
-    rows = session.execute(
-        select(Result.distance, Result.confidence, Result.prediction, Result.correct).where(
-            Result.model_id == evaluation.model_id, Result.dataset_id == evaluation.dataset_id
-        )
-    ).all()
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    distances, confidence = table[:, 0], table[:, 1]
-    correct = table[:, 3] == 1
-    genuine = (table[:, 2] == 1) == correct  # a right prediction is the label
-    return {
-        "distance_histogram": distance_histogram(distances, genuine),
-        "roc": roc_points(distances, genuine),
-        "reliability": reliability_bins(confidence, correct),
-    }
 
 
 def _moment(moment: datetime) -> str:

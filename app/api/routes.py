@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context, url_for
 
-from app.api.evaluations import describe_evaluation, list_evaluations
+from app.api.evaluations import describe_evaluation, evaluations_csv, list_evaluations
 from app.api.lists import list_datasets, list_models
 from app.api.replies import absolute, query_params, reply
 from app.api.table import stream_table
@@ -89,20 +89,20 @@ def pair(pair_id: str) -> Response:
 @blueprint.get("/evaluations")
 def evaluations() -> Response:
     """Return every evaluation with its metrics; ``model`` and ``dataset`` narrow the list."""
-    session = db.session()
-    catalogue = load_catalogue(session)
-    chosen: dict[str, list[Named]] = {"model": [], "dataset": []}
-    for name, text in query_params():
-        if name not in chosen:
-            raise BadQuery(f"Unknown parameter {shown(name)}.", parameter=name, allowed=chosen)
-        known = catalogue.models if name == "model" else catalogue.datasets
-        chosen[name].append(find(text, known, what=name, parameter=name))
-    rows = list_evaluations(
-        session, models=tuple(chosen["model"]), datasets=tuple(chosen["dataset"])
-    )
+    rows = _evaluations()
     for row in rows:
         row["url"] = absolute("api.evaluation", model=row["model"], dataset=row["dataset"])
     return reply({"rows": rows})
+
+
+@blueprint.get("/evaluations.csv")
+def evaluations_table() -> Response:
+    """Return the same list as CSV."""
+    response = Response(
+        evaluations_csv(_evaluations()), content_type="text/csv; charset=utf-8; header=present"
+    )
+    response.headers["Content-Disposition"] = 'attachment; filename="xfv-evaluations.csv"'
+    return response
 
 
 @blueprint.get("/evaluations/<model>/<dataset>")
@@ -130,6 +130,20 @@ def models() -> Response:
     """Return the models of the site."""
     _no_parameters()
     return reply({"rows": list_models(db.session())})
+
+
+def _evaluations() -> list[dict[str, Any]]:
+    session = db.session()
+    catalogue = load_catalogue(session)
+    chosen: dict[str, list[Named]] = {"model": [], "dataset": []}
+    for name, text in query_params():
+        if name not in chosen:
+            raise BadQuery(f"Unknown parameter {shown(name)}.", parameter=name, allowed=chosen)
+        known = catalogue.models if name == "model" else catalogue.datasets
+        chosen[name].append(find(text, known, what=name, parameter=name))
+    return list_evaluations(
+        session, models=tuple(chosen["model"]), datasets=tuple(chosen["dataset"])
+    )
 
 
 def _picture(media: str) -> str:

@@ -25,9 +25,7 @@ def stream_table(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Itera
     its own, closed with the stream, be it read to its end or not.
     """
     names = [model.name for model in query.models]
-    yield _lines(
-        [[*PAIR_FIELDS, *(f"{name}.{field}" for name in names for field in RESULT_FIELDS)]]
-    )
+    yield lines([[*PAIR_FIELDS, *(f"{name}.{field}" for name in names for field in RESULT_FIELDS)]])
     with Session(engine) as session:
         for start in range(0, len(ids), CHUNK):
             rows = load_rows(
@@ -36,7 +34,7 @@ def stream_table(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Itera
                 datasets=query.known_datasets,
                 models=query.models,
             )
-            yield _lines([_cells(row, names) for row in rows])
+            yield lines([_cells(row, names) for row in rows])
 
 
 def _cells(row: PairRow, models: list[str]) -> list[str]:
@@ -61,7 +59,8 @@ def cell(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _lines(rows: list[list[str]]) -> str:
+def lines(rows: list[list[str]]) -> str:
+    """Return rows of cells as CSV (RFC 4180)."""
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator="\r\n").writerows(rows)
     return buffer.getvalue()

@@ -3,7 +3,7 @@
 No chart reads the database or knows what it shows; all of them work without scripts.
 """
 
-from app.charts.axis import Axis, Tick, linear_axis
+from app.charts.axis import Axis, Tick, linear_axis, log_axis
 from app.charts.plot import Bar, Plot, make_plot
 
-__all__ = ["Axis", "Bar", "Plot", "Tick", "linear_axis", "make_plot"]
+__all__ = ["Axis", "Bar", "Plot", "Tick", "linear_axis", "log_axis", "make_plot"]

@@ -21,7 +21,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear axis.
+    """A linear or a logarithmic axis.
 
     Attributes
     ----------
@@ -34,6 +34,8 @@ class Axis:
         What the values are, with their unit.
     ticks
         The values that are written, from low to high.
+    is_log
+        Whether equal ratios, not equal differences, are equally far apart.
     """
 
     low: float
@@ -42,10 +44,17 @@ class Axis:
     stop: float
     words: str
     ticks: tuple[Tick, ...]
+    is_log: bool = False
 
     def place(self, value: float) -> float:
-        """Return where ``value`` stands; beyond the ends of the range it goes beyond the axis."""
-        share = (value - self.low) / (self.high - self.low)
+        """Return where ``value`` stands; beyond the ends of the range it goes beyond the axis.
+
+        ``ValueError`` for a value on a logarithmic axis that is not above 0.
+        """
+        if self.is_log:
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
         return self.start + share * (self.stop - self.start)
 
 
@@ -68,6 +77,23 @@ def linear_axis(
     values = [number * step for number in range(first, last + 1)]
     ticks = tuple(Tick(value, _label(value, step), bare.place(value)) for value in values)
     return Axis(low, high, start, stop, words, ticks)
+
+
+def log_axis(low: float, high: float, *, start: float, stop: float, words: str) -> Axis:
+    """Return a logarithmic axis with a tick at each power of ten within [low, high], in percent.
+
+    Raises
+    ------
+    ValueError
+        Where the range is empty or not finite, or does not begin above 0.
+    """
+    if not (math.isfinite(high) and 0 < low < high):
+        raise ValueError(f"A logarithmic axis from {low} to {high}: expected 0 < low < high.")
+    bare = Axis(low, high, start, stop, words, (), is_log=True)
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    values = [10.0**power for power in range(first, last + 1)]
+    ticks = tuple(Tick(value, f"{100 * value:g} %", bare.place(value)) for value in values)
+    return Axis(low, high, start, stop, words, ticks, is_log=True)
 
 
 def _step(least: float) -> float:

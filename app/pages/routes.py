@@ -1,4 +1,4 @@
-"""Routes of the front page, the models, the method and the probes."""
+"""Routes of the front page, the method and the probes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from werkzeug.datastructures import MultiDict
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS
 from app.explorer.operators import OPERATORS
 from app.extensions import db
-from app.pages.charts import confidence_curves
 from app.pages.collections import collections_of
 from app.pages.endpoints import describe_endpoints
-from app.pages.overview import fetch_evaluation, fetch_overview
+from app.pages.overview import fetch_overview
 from app.pages.readiness import unready_reason
 from app.viewer.choices import Choice
 from app.viewer.context import viewer_context
@@ -51,20 +50,6 @@ def progress() -> Response:
     response = jsonify(fetch_overview(db.session()).to_dict())
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-@blueprint.get("/models")
-def models() -> str:
-    """Rank the models on every dataset."""
-    return render_template("pages/models.html", overview=fetch_overview(db.session()))
-
-
-@blueprint.get("/models/<model>/<dataset>")
-def evaluation(model: str, dataset: str) -> str:
-    """Show the folds of one evaluation: thresholds, C-Scores, accuracies, provenance."""
-    found = fetch_evaluation(db.session(), model, dataset)
-    curves = confidence_curves(found.folds)
-    return render_template("pages/evaluation.html", evaluation=found, curves=curves)
 
 
 @blueprint.get("/method")

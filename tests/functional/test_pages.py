@@ -127,7 +127,7 @@ def test_an_evaluation_lists_its_folds(demo_client: FlaskClient) -> None:
 
     assert page.count("&amp;fold=") == 10
     assert "few pairs" in page
-    assert page.count('class="curve-genuine"') == 10
+    assert page.count('class="fold-line"') == 20  # c over the histogram, C over distance
 
 
 def test_an_unknown_evaluation_is_named(demo_client: FlaskClient) -> None:

@@ -1,0 +1,244 @@
+"""The charts of an evaluation as SVG, placed by ``app.charts``: what is there without scripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from app.charts import Axis, Bar, Plot, linear_axis, log_axis
+from app.charts.plot import BOTTOM, LEFT, TOP
+from app.evaluations.bins import Bin
+from app.evaluations.results import Curves
+
+WIDTH: Final = 640.0
+HEIGHT: Final = 320.0
+NARROW: Final = 440.0
+RIGHT: Final = 36.0
+
+
+@dataclass(frozen=True)
+class FoldLine:
+    """The curve of one fold and the place of its threshold."""
+
+    fold: int
+    path: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point in a plot, what it says, and where it leads."""
+
+    x: float
+    y: float
+    words: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class HistogramDrawing:
+    """Distances by label, with c of every fold on an axis of its own at the right."""
+
+    plot: Plot
+    share: Axis
+    """The axis of c, at the right."""
+    genuine: tuple[Bar, ...]
+    impostor: tuple[Bar, ...]
+    folds: tuple[FoldLine, ...]
+
+
+@dataclass(frozen=True)
+class CurveDrawing:
+    """A curve with marks on it; ``diagonal`` is what it is compared with, where there is such."""
+
+    plot: Plot
+    path: str
+    operating: tuple[Mark, ...] = ()
+    folds: tuple[Mark, ...] = ()
+    diagonal: str = ""
+    second: str = ""
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """All charts of the page; None where there is nothing to draw."""
+
+    histogram: HistogramDrawing | None
+    roc: CurveDrawing | None
+    det: CurveDrawing | None
+    confidence: tuple[Plot, tuple[FoldLine, ...]]
+    reliability: CurveDrawing | None
+    above: CurveDrawing | None
+
+
+def draw(curves: Curves, bins: Sequence[Bin]) -> Drawings:
+    """Place all charts."""
+    return Drawings(
+        histogram=_histogram(curves, bins) if bins else None,
+        roc=_roc(curves) if curves.roc else None,
+        det=_det(curves) if len(_on_log_axes(curves)) > 1 else None,
+        confidence=_confidence(curves, bins),
+        reliability=_reliability(curves) if bins else None,
+        above=_above(curves) if bins else None,
+    )
+
+
+def distance_range(bins: Sequence[Bin]) -> tuple[float, float]:
+    """Return round ends of the distances met, all of [0, 2] where there are none."""
+    if not bins:
+        return 0.0, 2.0
+    return math.floor(bins[0].low * 10) / 10, min(2.0, math.ceil(bins[-1].high * 10 - 1e-9) / 10)
+
+
+def _plot(x: tuple[float, float, str], y: tuple[float, float, str], width: float) -> Plot:
+    return Plot(
+        width,
+        HEIGHT,
+        linear_axis(x[0], x[1], start=LEFT, stop=width - RIGHT, words=x[2]),
+        linear_axis(y[0], y[1], start=HEIGHT - BOTTOM, stop=TOP, words=y[2]),
+    )
+
+
+def _folds(plot: Plot, curves: Curves, key: str, y: Axis) -> tuple[FoldLine, ...]:
+    on_y = Plot(plot.width, plot.height, plot.x, y)
+    low, high = plot.x.low, plot.x.high
+    inside = [i for i, d in enumerate(curves.confidence["distance"]) if low <= d <= high]
+    distances = [curves.confidence["distance"][i] for i in inside]
+    thresholds = {point["fold"]: point["threshold"] for point in curves.fold_points}
+    return tuple(
+        FoldLine(
+            each["fold"],
+            on_y.path(distances, [each[key][i] for i in inside]),
+            plot.x.place(thresholds[each["fold"]]),
+        )
+        for each in curves.confidence["folds"]
+    )
+
+
+def _histogram(curves: Curves, bins: Sequence[Bin]) -> HistogramDrawing:
+    most = max(max(each.genuine, each.impostor) for each in bins)
+    plot = _plot((*distance_range(bins), "cosine distance"), (0, most, "pairs"), WIDTH)
+    edges = [bins[0].low, *(each.high for each in bins)]
+    share = linear_axis(0, 1, start=plot.y.start, stop=plot.y.stop, words="c", most_ticks=3)
+    return HistogramDrawing(
+        plot,
+        share,
+        plot.bars(edges, [each.genuine for each in bins]),
+        plot.bars(edges, [each.impostor for each in bins]),
+        _folds(plot, curves, "c", share),
+    )
+
+
+def _confidence(curves: Curves, bins: Sequence[Bin]) -> tuple[Plot, tuple[FoldLine, ...]]:
+    plot = _plot((*distance_range(bins), "cosine distance"), (0.5, 1, "confidence C"), WIDTH)
+    return plot, _folds(plot, curves, "confidence", plot.y)
+
+
+def _roc(curves: Curves) -> CurveDrawing:
+    plot = _plot((0, 1, "false match rate"), (0, 1, "true match rate"), NARROW)
+    return CurveDrawing(
+        plot,
+        plot.path(
+            (point["false_match_rate"] for point in curves.roc),
+            (point["true_match_rate"] for point in curves.roc),
+        ),
+        operating=tuple(
+            Mark(
+                plot.x.place(point["false_match_rate"] or 0),
+                plot.y.place(point["true_match_rate"] or 0),
+                f"{100 * (point['true_match_rate'] or 0):.2f} % at FAR {100 * far:g} %",
+            )
+            for point in curves.operating_points
+            if point["threshold"] is not None and (far := point["far"]) and far < 0.1
+        ),
+        folds=tuple(
+            Mark(
+                plot.x.place(point["false_match_rate"]),
+                plot.y.place(point["true_match_rate"]),
+                f"Threshold {point['threshold']:.4f} of fold {point['fold']}",
+            )
+            for point in curves.fold_points
+        ),
+        diagonal=plot.path((0, 1), (0, 1)),
+    )
+
+
+def _on_log_axes(curves: Curves) -> list[dict[str, float]]:
+    return [
+        point
+        for point in curves.det
+        if point["false_match_rate"] > 0 and point["false_non_match_rate"] > 0
+    ]
+
+
+def _det(curves: Curves) -> CurveDrawing:
+    points = _on_log_axes(curves)
+
+    def axis(key: str, words: str, start: float, stop: float) -> Axis:
+        low = 10.0 ** math.floor(math.log10(min(point[key] for point in points)) + 1e-9)
+        return log_axis(min(low, 0.1), 1.0, start=start, stop=stop, words=words)
+
+    plot = Plot(
+        NARROW,
+        HEIGHT,
+        axis("false_match_rate", "false match rate", LEFT, NARROW - RIGHT),
+        axis("false_non_match_rate", "false non-match rate", HEIGHT - BOTTOM, TOP),
+    )
+    low = max(plot.x.low, plot.y.low)
+    return CurveDrawing(
+        plot,
+        plot.path(
+            (point["false_match_rate"] for point in points),
+            (point["false_non_match_rate"] for point in points),
+        ),
+        folds=tuple(
+            Mark(
+                plot.x.place(point["false_match_rate"]),
+                plot.y.place(1 - point["true_match_rate"]),
+                f"Threshold {point['threshold']:.4f} of fold {point['fold']}",
+            )
+            for point in curves.fold_points
+            if point["false_match_rate"] and point["true_match_rate"] < 1
+        ),
+        diagonal=plot.path((low, 1), (low, 1)),
+    )
+
+
+def _reliability(curves: Curves) -> CurveDrawing:
+    filled = [each for each in curves.reliability if each["count"]]
+    low = math.floor(10 * min(0.5, *(each["accuracy"] for each in filled), 0.5)) / 10
+    plot = _plot((0.5, 1, "confidence"), (low, 1, "share right"), NARROW)
+    return CurveDrawing(
+        plot,
+        plot.path((each["confidence"] for each in filled), (each["accuracy"] for each in filled)),
+        operating=tuple(
+            Mark(
+                plot.x.place(each["confidence"]),
+                plot.y.place(each["accuracy"]),
+                f"{each['count']:,} pairs of confidence {each['start']:.2f} to {each['stop']:.2f}: "
+                f"{100 * each['accuracy']:.1f} % right",
+            )
+            for each in filled
+        ),
+        diagonal=plot.path((0.5, 1), (0.5, 1)),
+    )
+
+
+def _above(curves: Curves) -> CurveDrawing:
+    filled = [each for each in curves.accuracy_above if each["count"]]
+    low = math.floor(20 * min(each["accuracy"] for each in filled)) / 20
+    plot = _plot((0.5, 1, "least confidence kept"), (min(low, 0.95), 1, "share right"), NARROW)
+    share = Plot(
+        plot.width,
+        plot.height,
+        plot.x,
+        linear_axis(0, 1, start=plot.y.start, stop=plot.y.stop, words="share kept"),
+    )
+    xs = [each["confidence"] for each in filled]
+    return CurveDrawing(
+        plot,
+        plot.path(xs, [each["accuracy"] for each in filled]),
+        second=share.path(xs, [each["share"] for each in filled]),
+    )

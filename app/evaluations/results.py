@@ -1,0 +1,107 @@
+"""The results of an evaluation as curves, computed once per process and evaluation."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.evaluations import curves
+from app.models import Evaluation, Result
+
+KEPT: Final = 64
+"""Evaluations whose curves a process remembers: some 100 KB each."""
+EXTENSION: Final = "evaluation_curves"
+
+Version = tuple[int, datetime]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the results of one evaluation draw; each field as its function in ``curves`` says.
+
+    ``fold_points`` are the rates that each fold's threshold has on all pairs, with its ``fold`` and
+    ``threshold``.
+    """
+
+    distance_histogram: dict[str, Any]
+    roc: list[dict[str, float]]
+    det: list[dict[str, float]]
+    operating_points: list[dict[str, float | None]]
+    fold_points: list[dict[str, Any]]
+    confidence: dict[str, Any]
+    reliability: list[dict[str, Any]]
+    accuracy_above: list[dict[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all curves as the API tells them."""
+        return dict(self.__dict__)
+
+
+class CurveStore:
+    """Remembers curves by evaluation and the moment it was finished: a new run has a new moment."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Version, Curves] = OrderedDict()
+
+    def get(self, version: Version) -> Curves | None:
+        """Return the curves of a version, if they are remembered."""
+        with self._lock:
+            if version in self._kept:
+                self._kept.move_to_end(version)
+            return self._kept.get(version)
+
+    def put(self, version: Version, found: Curves) -> None:
+        """Remember curves; the ones asked for least recently are forgotten."""
+        with self._lock:
+            self._kept[version] = found
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+
+def fetch_curves(session: Session, evaluation: Evaluation) -> Curves:
+    """Return the curves of an evaluation, from memory or in one query."""
+    store: CurveStore = current_app.extensions[EXTENSION]
+    version = (evaluation.id, evaluation.finished)
+    found = store.get(version)
+    if found is None:
+        found = _compute(session, evaluation)
+        store.put(version, found)
+    return found
+
+
+def _compute(session: Session, evaluation: Evaluation) -> Curves:
+    rows = session.execute(
+        select(Result.distance, Result.confidence, Result.prediction, Result.correct).where(
+            Result.model_id == evaluation.model_id, Result.dataset_id == evaluation.dataset_id
+        )
+    ).all()
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    distances, confidence = table[:, 0], table[:, 1]
+    correct = table[:, 3] == 1
+    genuine = (table[:, 2] == 1) == correct  # a right prediction is the label
+    return Curves(
+        distance_histogram=curves.distance_histogram(distances, genuine),
+        roc=curves.roc_points(distances, genuine),
+        det=curves.det_points(distances, genuine),
+        operating_points=curves.operating_points(distances, genuine),
+        fold_points=[
+            {
+                "fold": fold.fold,
+                "threshold": fold.threshold,
+                **curves.rates_at(distances, genuine, fold.threshold),
+            }
+            for fold in evaluation.folds
+        ],
+        confidence=curves.confidence_samples(evaluation.folds),
+        reliability=curves.reliability_bins(confidence, correct),
+        accuracy_above=curves.accuracy_above(confidence, correct),
+    )
