@@ -85,7 +85,7 @@ def _points(xs: list[Any], ys: list[Any], hover: str, **more: Any) -> dict[str, 
         "line": {"color": "var(--surface)", "width": 1.5},
         **more.pop("marker", {}),
     }
-    return _line(xs, ys, hover, mode="markers", marker=marker, **more)
+    return _line(xs, ys, hover, marker=marker, **{"mode": "markers", **more})
 
 
 def _histogram(curves: Curves, bins: Sequence[Bin], links: PairLinks, span: list[float]) -> Figure:

@@ -37,4 +37,5 @@ def figures(model: str, dataset: str) -> Response:
     response = reply(build_figures(page.curves, page.bins, page.links))
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
