@@ -12,10 +12,10 @@ from app.charts.plot import BOTTOM, LEFT, TOP
 from app.evaluations.bins import Bin
 from app.evaluations.results import Curves
 
-WIDTH: Final = 640.0
-HEIGHT: Final = 320.0
-NARROW: Final = 440.0
+WIDTH: Final = 500.0
+HEIGHT: Final = 290.0
 RIGHT: Final = 36.0
+"""Room for the numbers of a second axis."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class CurveDrawing:
     folds: tuple[Mark, ...] = ()
     diagonal: str = ""
     second: str = ""
+    share: Axis | None = None
+    """The axis of ``second``, at the right."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,11 @@ def distance_range(bins: Sequence[Bin]) -> tuple[float, float]:
     return math.floor(bins[0].low * 10) / 10, min(2.0, math.ceil(bins[-1].high * 10 - 1e-9) / 10)
 
 
-def _plot(x: tuple[float, float, str], y: tuple[float, float, str], width: float) -> Plot:
+def _plot(x: tuple[float, float, str], y: tuple[float, float, str]) -> Plot:
     return Plot(
-        width,
+        WIDTH,
         HEIGHT,
-        linear_axis(x[0], x[1], start=LEFT, stop=width - RIGHT, words=x[2]),
+        linear_axis(x[0], x[1], start=LEFT, stop=WIDTH - RIGHT, words=x[2]),
         linear_axis(y[0], y[1], start=HEIGHT - BOTTOM, stop=TOP, words=y[2]),
     )
 
@@ -119,9 +121,9 @@ def _folds(plot: Plot, curves: Curves, key: str, y: Axis) -> tuple[FoldLine, ...
 
 def _histogram(curves: Curves, bins: Sequence[Bin]) -> HistogramDrawing:
     most = max(max(each.genuine, each.impostor) for each in bins)
-    plot = _plot((*distance_range(bins), "cosine distance"), (0, most, "pairs"), WIDTH)
+    plot = _plot((*distance_range(bins), "cosine distance"), (0, most, "pairs"))
     edges = [bins[0].low, *(each.high for each in bins)]
-    share = linear_axis(0, 1, start=plot.y.start, stop=plot.y.stop, words="c", most_ticks=3)
+    share = linear_axis(0, 1, start=plot.y.start, stop=plot.y.stop, words="c(d)", most_ticks=3)
     return HistogramDrawing(
         plot,
         share,
@@ -132,12 +134,12 @@ def _histogram(curves: Curves, bins: Sequence[Bin]) -> HistogramDrawing:
 
 
 def _confidence(curves: Curves, bins: Sequence[Bin]) -> tuple[Plot, tuple[FoldLine, ...]]:
-    plot = _plot((*distance_range(bins), "cosine distance"), (0.5, 1, "confidence C"), WIDTH)
+    plot = _plot((*distance_range(bins), "cosine distance"), (0.5, 1, "confidence C"))
     return plot, _folds(plot, curves, "confidence", plot.y)
 
 
 def _roc(curves: Curves) -> CurveDrawing:
-    plot = _plot((0, 1, "false match rate"), (0, 1, "true match rate"), NARROW)
+    plot = _plot((0, 1, "false match rate"), (0, 1, "true match rate"))
     return CurveDrawing(
         plot,
         plot.path(
@@ -181,9 +183,9 @@ def _det(curves: Curves) -> CurveDrawing:
         return log_axis(min(low, 0.1), 1.0, start=start, stop=stop, words=words)
 
     plot = Plot(
-        NARROW,
+        WIDTH,
         HEIGHT,
-        axis("false_match_rate", "false match rate", LEFT, NARROW - RIGHT),
+        axis("false_match_rate", "false match rate", LEFT, WIDTH - RIGHT),
         axis("false_non_match_rate", "false non-match rate", HEIGHT - BOTTOM, TOP),
     )
     low = max(plot.x.low, plot.y.low)
@@ -209,7 +211,7 @@ def _det(curves: Curves) -> CurveDrawing:
 def _reliability(curves: Curves) -> CurveDrawing:
     filled = [each for each in curves.reliability if each["count"]]
     low = math.floor(10 * min(0.5, *(each["accuracy"] for each in filled), 0.5)) / 10
-    plot = _plot((0.5, 1, "confidence"), (low, 1, "share right"), NARROW)
+    plot = _plot((0.5, 1, "confidence"), (low, 1, "share right"))
     return CurveDrawing(
         plot,
         plot.path((each["confidence"] for each in filled), (each["accuracy"] for each in filled)),
@@ -228,17 +230,14 @@ def _reliability(curves: Curves) -> CurveDrawing:
 
 def _above(curves: Curves) -> CurveDrawing:
     filled = [each for each in curves.accuracy_above if each["count"]]
-    low = math.floor(20 * min(each["accuracy"] for each in filled)) / 20
-    plot = _plot((0.5, 1, "least confidence kept"), (min(low, 0.95), 1, "share right"), NARROW)
-    share = Plot(
-        plot.width,
-        plot.height,
-        plot.x,
-        linear_axis(0, 1, start=plot.y.start, stop=plot.y.stop, words="share kept"),
-    )
+    low = math.floor(100 * min(each["accuracy"] for each in filled)) / 100
+    plot = _plot((0.5, 1, "least confidence kept"), (min(low, 0.99), 1, "share right"))
+    share = linear_axis(0, 1, start=plot.y.start, stop=plot.y.stop, words="share kept")
+    of_share = Plot(plot.width, plot.height, plot.x, share)
     xs = [each["confidence"] for each in filled]
     return CurveDrawing(
         plot,
         plot.path(xs, [each["accuracy"] for each in filled]),
-        second=share.path(xs, [each["share"] for each in filled]),
+        second=of_share.path(xs, [each["share"] for each in filled]),
+        share=share,
     )

@@ -42,6 +42,7 @@ def _axis(words: str, **more: Any) -> dict[str, Any]:
         "linecolor": "var(--line-strong)",
         "tickcolor": "var(--line-strong)",
         "zeroline": False,
+        "automargin": True,
         **more,
     }
 
@@ -119,6 +120,7 @@ def _histogram(curves: Curves, bins: Sequence[Bin], links: PairLinks, span: list
                 overlaying="y",
                 side="right",
                 range=[0, 1.02],
+                tickvals=[0, 0.25, 0.5, 0.75, 1],
                 showgrid=False,
                 fixedrange=True,
             ),
@@ -302,6 +304,7 @@ def _above(curves: Curves, links: PairLinks) -> Figure:
                 overlaying="y",
                 side="right",
                 range=[0, 1.02],
+                tickvals=[0, 0.25, 0.5, 0.75, 1],
                 showgrid=False,
                 tickformat=".0%",
             ),
