@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +22,47 @@ from app.pages.overview import fetch_evaluation
 
 
 @dataclass(frozen=True)
+class View:
+    """What the URL picks out: a fold among the lines, and a logarithmic axis for the ROC."""
+
+    fold: int | None = None
+    log_roc: bool = False
+
+    @property
+    def query(self) -> str:
+        """The view as a query string with its question mark; empty for the plain one."""
+        params = [("fold", str(self.fold))] if self.fold is not None else []
+        if self.log_roc:
+            params.append(("roc", "log"))
+        return f"?{urlencode(params)}" if params else ""
+
+
+def parse_view(params: Params, evaluation: Evaluation) -> View:
+    """Read ``fold=`` and ``roc=``; ``BadQuery`` names what is not known."""
+    allowed = {
+        "fold": [str(fold.fold) for fold in evaluation.folds],
+        "roc": ["linear", "log"],
+    }
+    found: dict[str, str] = {}
+    for name, text in params:
+        if name not in allowed:
+            raise BadQuery(f"Unknown parameter {shown(name)}.", parameter=name, allowed=allowed)
+        if name in found:
+            raise BadQuery(f"{name} stands more than once; it may stand once.", parameter=name)
+        if text not in allowed[name]:
+            raise BadQuery(
+                f"{name}={shown(text)} is not known.",
+                parameter=name,
+                value=text,
+                allowed=allowed[name],
+            )
+        found[name] = text
+    return View(
+        fold=int(found["fold"]) if "fold" in found else None, log_roc=found.get("roc") == "log"
+    )
+
+
+@dataclass(frozen=True)
 class EvaluationContext:
     """The contents of ``pages/evaluation.html``.
 
@@ -30,8 +70,8 @@ class EvaluationContext:
     ----------
     evaluation
         The evaluation, with model, dataset and folds.
-    fold
-        The fold that the URL picks out; None for all alike.
+    view
+        What the URL picks out.
     curves, bins
         What the results say, and the histogram as it is drawn.
     drawings
@@ -43,7 +83,7 @@ class EvaluationContext:
     """
 
     evaluation: Evaluation
-    fold: int | None
+    view: View
     curves: Curves
     bins: Sequence[Bin]
     drawings: Drawings
@@ -54,6 +94,10 @@ class EvaluationContext:
     def address(self) -> str:
         """The page itself."""
         return f"/models/{quote(self.links.model)}/{quote(self.links.dataset)}"
+
+    def url(self, **changes: Any) -> str:
+        """Return the page with the same view, but for ``changes``."""
+        return self.address + replace(self.view, **changes).query
 
     @property
     def reliability(self) -> list[dict[str, Any]]:
@@ -66,35 +110,20 @@ class EvaluationContext:
         return [each for each in self.curves.accuracy_above[::5] if each["count"]]
 
 
-def parse_fold(params: Params, evaluation: Evaluation) -> int | None:
-    """Return the fold that the URL picks out; ``BadQuery`` where there is no such fold."""
-    chosen: int | None = None
-    folds = [str(fold.fold) for fold in evaluation.folds]
-    for name, text in params:
-        if name != "fold":
-            raise BadQuery(f"Unknown parameter {shown(name)}.", parameter=name, allowed=["fold"])
-        if chosen is not None:
-            raise BadQuery("fold stands more than once; it may stand once.", parameter=name)
-        if not re.fullmatch("[0-9]{1,6}", text) or text not in folds:
-            raise BadQuery(f"No fold {shown(text)}.", parameter=name, value=text, allowed=folds)
-        chosen = int(text)
-    return chosen
-
-
 def evaluation_context(
     session: Session, model: str, dataset: str, params: Params
 ) -> EvaluationContext:
     """Read all that the page needs, in three queries, or two where the curves are remembered."""
     evaluation = fetch_evaluation(session, model, dataset)
-    fold = parse_fold(params, evaluation)
+    view = parse_view(params, evaluation)
     curves = fetch_curves(session, evaluation)
     bins = drawn_bins(curves.distance_histogram)
     return EvaluationContext(
         evaluation=evaluation,
-        fold=fold,
+        view=view,
         curves=curves,
         bins=bins,
-        drawings=draw(curves, bins),
+        drawings=draw(curves, bins, log_roc=view.log_roc),
         links=PairLinks.of(evaluation),
         plotly=script_url(),
     )

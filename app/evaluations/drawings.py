@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.charts import Axis, Bar, Plot, linear_axis, log_axis
@@ -75,11 +75,11 @@ class Drawings:
     above: CurveDrawing | None
 
 
-def draw(curves: Curves, bins: Sequence[Bin]) -> Drawings:
-    """Place all charts."""
+def draw(curves: Curves, bins: Sequence[Bin], *, log_roc: bool = False) -> Drawings:
+    """Place all charts; ``log_roc`` gives the ROC a logarithmic false match rate."""
     return Drawings(
         histogram=_histogram(curves, bins) if bins else None,
-        roc=_roc(curves) if curves.roc else None,
+        roc=_roc(curves, is_log=log_roc) if curves.roc else None,
         det=_det(curves) if len(_on_log_axes(curves)) > 1 else None,
         confidence=_confidence(curves, bins),
         reliability=_reliability(curves) if bins else None,
@@ -138,13 +138,33 @@ def _confidence(curves: Curves, bins: Sequence[Bin]) -> tuple[Plot, tuple[FoldLi
     return plot, _folds(plot, curves, "confidence", plot.y)
 
 
-def _roc(curves: Curves) -> CurveDrawing:
+def least_false_match(curves: Curves) -> float:
+    """Return the power of ten where a logarithmic axis of the ROC begins: 0.1 or below."""
+    rates = [point["false_match_rate"] for point in curves.roc if point["false_match_rate"] > 0]
+    return min(10.0 ** math.floor(math.log10(min(rates)) + 1e-9), 0.1)
+
+
+def _roc(curves: Curves, *, is_log: bool) -> CurveDrawing:
     plot = _plot((0, 1, "false match rate"), (0, 1, "true match rate"))
+    least = least_false_match(curves) if is_log else 0.0
+    if is_log:
+        x = log_axis(least, 1, start=LEFT, stop=WIDTH - RIGHT, words="false match rate")
+        plot = replace(plot, x=x)
+    # A rate below the axis has no place on it.
+    shown = [point for point in curves.roc if point["false_match_rate"] >= least]
+    folds = [point for point in curves.fold_points if point["false_match_rate"] >= least]
+    operating = [
+        point
+        for point in curves.operating_points
+        if point["threshold"] is not None and (point["false_match_rate"] or 0) >= least
+    ]
+    steps = [10.0 ** (-number / 20) for number in range(201)]
+    diagonal = [step for step in steps if step >= least] if is_log else [0.0, 1.0]
     return CurveDrawing(
         plot,
         plot.path(
-            (point["false_match_rate"] for point in curves.roc),
-            (point["true_match_rate"] for point in curves.roc),
+            (point["false_match_rate"] for point in shown),
+            (point["true_match_rate"] for point in shown),
         ),
         operating=tuple(
             Mark(
@@ -152,8 +172,8 @@ def _roc(curves: Curves) -> CurveDrawing:
                 plot.y.place(point["true_match_rate"] or 0),
                 f"{100 * (point['true_match_rate'] or 0):.2f} % at FAR {100 * far:g} %",
             )
-            for point in curves.operating_points
-            if point["threshold"] is not None and (far := point["far"]) and far < 0.1
+            for point in operating
+            if (far := point["far"])
         ),
         folds=tuple(
             Mark(
@@ -161,9 +181,9 @@ def _roc(curves: Curves) -> CurveDrawing:
                 plot.y.place(point["true_match_rate"]),
                 f"Threshold {point['threshold']:.4f} of fold {point['fold']}",
             )
-            for point in curves.fold_points
+            for point in folds
         ),
-        diagonal=plot.path((0, 1), (0, 1)),
+        diagonal=plot.path(diagonal, diagonal),
     )
 
 

@@ -30,7 +30,8 @@ def build_figures(curves: Curves, bins: Sequence[Bin], links: PairLinks) -> dict
         figures["reliability"] = _reliability(curves, links)
         figures["above"] = _above(curves, links)
     if curves.roc:
-        figures["roc"] = _roc(curves)
+        figures["roc"] = _roc(curves, is_log=False)
+        figures["roc-log"] = _roc(curves, is_log=True)
         figures["det"] = _det(curves)
     return figures
 
@@ -167,13 +168,19 @@ def _confidence(curves: Curves, span: list[float]) -> Figure:
     }
 
 
-def _roc(curves: Curves) -> Figure:
+def _roc(curves: Curves, *, is_log: bool) -> Figure:
     false_match = [point["false_match_rate"] for point in curves.roc]
     true_match = [point["true_match_rate"] for point in curves.roc]
     known = [point for point in curves.operating_points if point["threshold"] is not None]
+    chance = [10.0 ** (-number / 20) for number in range(161)] if is_log else [0.0, 1.0]
+    x = (
+        _log_axis("false match rate", [rate for rate in false_match if rate > 0])
+        if is_log
+        else _axis("false match rate", range=[-0.02, 1.02], tickformat=".0%")
+    )
     return {
         "data": [
-            _line([0, 1], [0, 1], "", hoverinfo="skip", line=_faint()),
+            _line(chance, chance, "", hoverinfo="skip", line=_faint()),
             _line(
                 false_match,
                 true_match,
@@ -196,7 +203,7 @@ def _roc(curves: Curves) -> Figure:
             ),
         ],
         "layout": _layout(
-            _axis("false match rate", range=[-0.02, 1.02], tickformat=".0%"),
+            x,
             _axis("true match rate", range=[-0.02, 1.02], tickformat=".0%"),
         ),
     }

@@ -4,6 +4,7 @@
    [data-plot="name"]   one chart: [data-static] is the server's drawing, [data-live] the place for
                         plotly.js, [data-reset] the button back to the whole view
    a[data-fold]         picks a fold out of the lines (empty: all alike); state is in the URL
+   a[data-roc]          log: the ROC with a logarithmic false match rate (empty: linear)
    tr[data-fold-row]    the fold's row, marked along
 
    Where plotly.js or the figures cannot be loaded, the server's drawings stay. */
@@ -47,8 +48,14 @@ function resolved(part, tokens) {
   return Object.fromEntries(Object.entries(part).map(([key, each]) => [key, resolved(each, tokens)]));
 }
 
-function chosenFold() {
-  return new URL(window.location).searchParams.get("fold");
+function chosen(name) {
+  return new URL(window.location).searchParams.get(name);
+}
+
+/* The name of the figure that a place shows under the present URL. */
+function figureOf(place) {
+  const name = place.dataset.plot;
+  return name === "roc" && chosen("roc") === "log" ? "roc-log" : name;
 }
 
 /* A figure under the present colours and fold. */
@@ -56,7 +63,7 @@ function dressed(figure) {
   const tokens = resolver();
   const { data, layout } = resolved(figure, tokens);
   tokens.done();
-  const fold = chosenFold();
+  const fold = chosen("fold");
   for (const trace of data) {
     if (trace.meta?.fold === undefined) continue;
     const isChosen = String(trace.meta.fold) === fold;
@@ -68,18 +75,23 @@ function dressed(figure) {
 }
 
 async function draw(place) {
-  const figure = figures[place.dataset.plot];
+  const name = figureOf(place);
+  const figure = figures[name];
   if (!figure) return;
   const live = place.querySelector("[data-live]");
   const { data, layout } = dressed(figure);
   const first = live.hidden;
   live.hidden = false; // plotly.js measures the place it draws into
-  if (!first) {
+  const reset = place.querySelector("[data-reset]");
+  if (live.dataset.shows === name) {
     // The part that is zoomed to stays under other colours.
     for (const axis of ["xaxis", "yaxis", "yaxis2"]) {
       if (layout[axis] && live.layout?.[axis]?.range) layout[axis].range = [...live.layout[axis].range];
     }
+  } else {
+    reset.hidden = true;
   }
+  live.dataset.shows = name;
   try {
     await window.Plotly.react(live, data, layout, CONFIG);
   } catch (error) {
@@ -95,12 +107,11 @@ async function draw(place) {
     // A tap is the only way to read a value without a pointer that hovers: it must not lead away.
     if (link && !touch.matches) window.location.assign(link);
   });
-  const reset = place.querySelector("[data-reset]");
   live.on("plotly_relayout", (change) => {
     reset.hidden = !Object.keys(change).some((key) => key.includes(".range["));
   });
   reset.addEventListener("click", () => {
-    const whole = figures[place.dataset.plot].layout;
+    const whole = figures[figureOf(place)].layout;
     const ranges = {};
     for (const axis of ["xaxis", "yaxis", "yaxis2"]) {
       if (!whole[axis]) continue;
@@ -121,19 +132,19 @@ async function drawAll() {
   for (const place of root.querySelectorAll("[data-plot]")) await draw(place);
 }
 
-function showFold() {
-  const fold = chosenFold();
-  for (const link of root.querySelectorAll("[data-fold]")) {
-    if (link.dataset.fold === (fold ?? "")) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+/* Draws what the URL says anew. */
+function show() {
+  for (const name of ["fold", "roc"]) {
+    const value = chosen(name) ?? "";
+    for (const link of root.querySelectorAll(`a[data-${name}]`)) {
+      if (link.dataset[name] === value) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
   }
   for (const row of root.querySelectorAll("[data-fold-row]")) {
-    row.classList.toggle("is-current", row.dataset.foldRow === fold);
+    row.classList.toggle("is-current", row.dataset.foldRow === chosen("fold"));
   }
-  for (const name of ["histogram", "confidence"]) {
-    const place = root.querySelector(`[data-plot="${name}"]`);
-    if (place) draw(place);
-  }
+  return drawAll();
 }
 
 async function start() {
@@ -144,13 +155,18 @@ async function start() {
   await drawAll();
   root.dataset.drawn = "";
   root.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-fold]");
+    const link = event.target.closest("a[data-fold], a[data-roc]");
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    window.history.pushState(null, "", link.href);
-    showFold();
+    const name = "fold" in link.dataset ? "fold" : "roc";
+    const url = new URL(window.location);
+    if (link.dataset[name]) url.searchParams.set(name, link.dataset[name]);
+    else url.searchParams.delete(name);
+    url.hash = "";
+    window.history.pushState(null, "", url);
+    show();
   });
-  window.addEventListener("popstate", showFold);
+  window.addEventListener("popstate", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.charts import linear_axis, make_plot
+from app.charts import linear_axis, log_axis, make_plot
 
 
 def test_an_axis_places_values_and_writes_round_ticks() -> None:
@@ -76,3 +76,14 @@ def test_a_path_has_a_gap_where_a_value_is_missing() -> None:
     path = plot.path([0, 1, 1.5, 2], [0, 1, float("nan"), 0.5])
 
     assert path == "M46.00,124.00L146.00,24.00M246.00,74.00"
+
+
+def test_a_logarithmic_axis_has_equal_ratios_equally_far_apart() -> None:
+    axis = log_axis(0.001, 1, start=0, stop=300, words="rate")
+
+    assert [axis.place(value) for value in (0.001, 0.01, 0.1, 1)] == pytest.approx(
+        [0, 100, 200, 300]
+    )
+    assert [tick.label for tick in axis.ticks] == ["0.1 %", "1 %", "10 %", "100 %"]
+    with pytest.raises(ValueError, match="0 < low < high"):
+        log_axis(0, 1, start=0, stop=1, words="")
