@@ -138,15 +138,24 @@ def _confidence(curves: Curves, bins: Sequence[Bin]) -> tuple[Plot, tuple[FoldLi
     return plot, _folds(plot, curves, "confidence", plot.y)
 
 
-def least_false_match(curves: Curves) -> float:
-    """Return the power of ten where a logarithmic axis of the ROC begins: 0.1 or below."""
-    rates = [point["false_match_rate"] for point in curves.roc if point["false_match_rate"] > 0]
-    return min(10.0 ** math.floor(math.log10(min(rates)) + 1e-9), 0.1)
+def roc_corner(curves: Curves) -> tuple[float, float]:
+    """Return where the axes of a logarithmic ROC begin: the rates of the least threshold on it.
+
+    The false match rate at a power of ten of 0.1 or below, the true match rate at a tenth: at low
+    false match rates curves differ in the last percents.
+    """
+    shown = [point for point in curves.roc if point["false_match_rate"] > 0]
+    false_match = min(point["false_match_rate"] for point in shown)
+    true_match = min(point["true_match_rate"] for point in shown)
+    return (
+        min(10.0 ** math.floor(math.log10(false_match) + 1e-9), 0.1),
+        min(math.floor(10 * true_match) / 10, 0.9),
+    )
 
 
 def _roc(curves: Curves, *, is_log: bool) -> CurveDrawing:
-    plot = _plot((0, 1, "false match rate"), (0, 1, "true match rate"))
-    least = least_false_match(curves) if is_log else 0.0
+    least, low = roc_corner(curves) if is_log else (0.0, 0.0)
+    plot = _plot((0, 1, "false match rate"), (low, 1, "true match rate"))
     if is_log:
         x = log_axis(least, 1, start=LEFT, stop=WIDTH - RIGHT, words="false match rate")
         plot = replace(plot, x=x)
@@ -159,7 +168,7 @@ def _roc(curves: Curves, *, is_log: bool) -> CurveDrawing:
         if point["threshold"] is not None and (point["false_match_rate"] or 0) >= least
     ]
     steps = [10.0 ** (-number / 20) for number in range(201)]
-    diagonal = [step for step in steps if step >= least] if is_log else [0.0, 1.0]
+    diagonal = [step for step in steps if step >= max(least, low)] if is_log else [0.0, 1.0]
     return CurveDrawing(
         plot,
         plot.path(

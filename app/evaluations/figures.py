@@ -14,7 +14,7 @@ from math import floor, log10
 from typing import Any
 
 from app.evaluations.bins import WIDTH, Bin
-from app.evaluations.drawings import distance_range
+from app.evaluations.drawings import distance_range, roc_corner
 from app.evaluations.links import PairLinks
 from app.evaluations.results import Curves
 
@@ -204,7 +204,14 @@ def _roc(curves: Curves, *, is_log: bool) -> Figure:
         ],
         "layout": _layout(
             x,
-            _axis("true match rate", range=[-0.02, 1.02], tickformat=".0%"),
+            _axis(
+                "true match rate",
+                range=[
+                    roc_corner(curves)[1] - 0.005 if is_log else -0.02,
+                    1.005 if is_log else 1.02,
+                ],
+                tickformat=".0%",
+            ),
         ),
     }
 
