@@ -4,6 +4,8 @@ Deploys run this while the previous version still serves: add first, remove in a
 columns are nullable, so that the previous version can still write evaluations.
 """
 
+from itertools import chain
+
 import numpy as np
 import sqlalchemy as sa
 from alembic import op
@@ -44,12 +46,13 @@ def fill(connection: sa.Connection) -> None:
             {"dataset": dataset, "model": model},
         ).all()
         if rows:
+            values = np.fromiter(chain.from_iterable(rows), np.float64, 4 * len(rows))
             connection.execute(
                 sa.text(
                     "UPDATE evaluation SET tar_at_far_1e2 = :tar2, tar_at_far_1e3 = :tar3, "
                     "ece = :ece WHERE id = :key"
                 ),
-                {"key": key, **metrics(np.array(rows, dtype=np.float64))},
+                {"key": key, **metrics(values.reshape(-1, 4))},
             )
 
 
