@@ -9,9 +9,18 @@ import sys
 
 from app.settings import ROOT
 
-READS = "compute/releases/rows.py"
-"""Reads the published rows for a release; all writing is left to ``compute/publish.py``."""
-HEAVY = ("cv2", "onnxruntime", "scipy", "tqdm", "matplotlib", "torch", "pyarrow", "pandas")
+HEAVY = (
+    "cv2",
+    "onnxruntime",
+    "scipy",
+    "tqdm",
+    "matplotlib",
+    "torch",
+    "pyarrow",
+    "pandas",
+    "plotly",
+    "narwhals",
+)
 
 
 def test_the_site_loads_nothing_of_the_pipelines_libraries() -> None:
