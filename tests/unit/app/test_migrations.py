@@ -35,7 +35,7 @@ def test_metrics_are_computed_for_evaluations_that_are_there(app: Flask) -> None
             model = factories.make_model(session, name)
             factories.make_evaluation(session, dataset, model, seed=number, missing=0.3 * number)
         session.commit()
-        flask_migrate.downgrade(revision="0001")
+        flask_migrate.downgrade(revision="0003")
         flask_migrate.upgrade()
 
         for evaluation in session.scalars(select(Evaluation)):
