@@ -9,6 +9,8 @@ import sys
 
 from app.settings import ROOT
 
+READS = "compute/releases/rows.py"
+"""Reads the published rows for a release; all writing is left to ``compute/publish.py``."""
 HEAVY = (
     "cv2",
     "onnxruntime",
