@@ -20,6 +20,7 @@ from PIL import ImageDraw
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.explorer.packing import pack_pairs, pack_results
 from app.media import MediaStore, media_key
 from app.models import (
     Dataset,
@@ -30,7 +31,9 @@ from app.models import (
     FoldScore,
     Image,
     Pair,
+    PairColumn,
     Result,
+    ResultColumn,
 )
 
 OCCLUSIONS: Final = 1058
@@ -334,6 +337,18 @@ def make_explanations(
         result.explained = True
     session.flush()
     return explained
+
+
+def pack_columns(session: Session) -> None:
+    """Pack all rows that are there, as publishing does; without it the site reads the rows."""
+    for key in session.scalars(select(Dataset.id)):
+        columns = pack_pairs(session, key)
+        session.add_all(PairColumn(dataset_id=key, name=n, data=d) for n, d in columns.items())
+    for evaluation in session.scalars(select(Evaluation)):
+        keys = {"dataset_id": evaluation.dataset_id, "model_id": evaluation.model_id}
+        columns = pack_results(session, **keys)
+        session.add_all(ResultColumn(**keys, name=n, data=d) for n, d in columns.items())
+    session.commit()
 
 
 def make_demo(session: Session, media: MediaStore | None = None, *, pairs: int = 60) -> None:

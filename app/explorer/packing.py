@@ -107,10 +107,13 @@ def unpack(kind: Kind, data: bytes, size: int | None = None) -> Array:
 
 
 def _unpack_text(data: bytes, size: int | None) -> Text:
-    count, width = np.frombuffer(data, HEADER, 1)[0]
-    end = HEADER.itemsize + int(count) * int(width)
-    names = np.frombuffer(data[HEADER.itemsize : end], f"S{width}")
-    places = np.frombuffer(data, "<i4", offset=end)
+    try:
+        count, width = (int(number) for number in np.frombuffer(data, HEADER, 1)[0])
+        end = HEADER.itemsize + count * width
+        names = np.frombuffer(data[HEADER.itemsize : end], f"S{width}")
+        places = np.frombuffer(data, "<i4", offset=end)
+    except ValueError as error:
+        raise UnfitError(f"{len(data)} bytes are no texts: {error}") from error
     if size is not None and len(places) != size:
         raise UnfitError(f"{len(places)} texts for {size} pairs")
     return Text(names, places)
