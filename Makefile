@@ -39,7 +39,8 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure where the maps of the demo point
+bench: $(VENV)/.dev ## Measure the explorer at 1,000,000 results, and where the maps of the demo point
+	$(BIN)/python -m benchmarks.explorer --output benchmarks/results
 	$(BIN)/python -m benchmarks.demo_localisation
 
 clean: ## Remove the environment and everything computed

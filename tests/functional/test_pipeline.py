@@ -16,11 +16,19 @@ import pytest
 from click.testing import Result as Outcome
 from flask import Flask
 from numpy.typing import NDArray
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, delete, select, text
 
+from app.explorer.packing import pack_pairs, pack_results
 from app.extensions import db
 from app.media import MediaStore
-from app.models import Evaluation, Explanation, ExplanationSet, Result
+from app.models import (
+    Evaluation,
+    Explanation,
+    ExplanationSet,
+    PairColumn,
+    Result,
+    ResultColumn,
+)
 from app.settings import ROOT, Settings
 from compute import OcclusionSpec, explain_pair, xmap
 from compute.datasets.store import (
@@ -136,6 +144,32 @@ def test_everything_that_is_published_of_a_pair_follows_from_the_library(
                     key = row.xmaps[f"{method}{place}"]
                     picture = decode(media.read(key), key)
                     assert np.array_equal(picture, xmap(shown[place - 1], drawn.values))
+
+
+def test_packed_columns_hold_what_the_rows_hold_also_on_an_older_site(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+
+    def packed() -> dict[str, bytes]:
+        session = db.session()
+        columns = {row.name: row.data for row in session.scalars(select(PairColumn))}
+        columns |= {row.name: row.data for row in session.scalars(select(ResultColumn))}
+        keys = session.execute(select(Evaluation.dataset_id, Evaluation.model_id)).one()
+        assert columns == pack_pairs(session, keys[0]) | pack_results(session, *keys)
+        return columns
+
+    assert compute(app, "--spec", spec, "--limit", 3).exit_code == 0
+    with app.app_context():
+        assert sum(packed()["explained"]) == 3
+        # As an earlier version left it, without packed columns.
+        db.session.execute(delete(PairColumn))
+        db.session.execute(delete(ResultColumn))
+        db.session.commit()
+    assert compute(app, "--spec", spec, "--limit", 5).exit_code == 0
+    with app.app_context():
+        assert sum(packed()["explained"]) == 5
 
 
 def test_running_again_and_taking_more_pairs(
@@ -418,6 +452,8 @@ def published(database: Path, folder: Path) -> dict[str, Any]:
                 "evaluation": "accuracy, accuracy_std, eer, auc, engine, batch, threads",
                 "fold_score": "fold, threshold, L, d0, k, b, status, accuracy",
                 "result": "pair_id, distance, threshold, confidence, prediction, explained",
+                "pair_column": "name, data",
+                "result_column": "name, data",
                 "explanation_set": "name, spec, wanted_count, engine, batch, threads",
                 "explanation": "pair_id, status, deviations, scales, xmaps",
             }.items()
