@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _register_pages(app: Flask) -> None:
+    from app.api.docs import blueprint as docs
     from app.api.routes import blueprint as api
     from app.explorer.routes import blueprint as explorer
     from app.pages.routes import blueprint as pages
@@ -41,6 +42,6 @@ def _register_pages(app: Flask) -> None:
     from app.viewer.media import blueprint as media
     from app.viewer.routes import blueprint as viewer
 
-    for blueprint in (pages, explorer, api, viewer, media, explanations):
+    for blueprint in (pages, explorer, api, docs, viewer, media, explanations):
         app.register_blueprint(blueprint)
     app.add_template_filter(scientific)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from http import HTTPStatus
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.datastructures import MultiDict
 
-from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS
-from app.explorer.operators import OPERATORS
 from app.extensions import db
 from app.pages.charts import confidence_curves
 from app.pages.collections import collections_of
-from app.pages.endpoints import describe_endpoints
 from app.pages.overview import fetch_evaluation, fetch_overview
 from app.pages.readiness import unready_reason
 from app.viewer.choices import Choice
@@ -71,18 +68,6 @@ def evaluation(model: str, dataset: str) -> str:
 def method() -> str:
     """Explain the equations and the choices that were made."""
     return render_template("pages/method.html")
-
-
-@blueprint.get("/api/docs")
-def api_docs() -> str:
-    """Describe the query grammar and the API, from the code that answers them."""
-    return render_template(
-        "pages/api.html",
-        endpoints=describe_endpoints(current_app),
-        pair_columns=PAIR_COLUMNS.values(),
-        model_columns=MODEL_COLUMNS.values(),
-        operators=OPERATORS.values(),
-    )
 
 
 @blueprint.get("/healthz")
