@@ -124,6 +124,14 @@ def fetch_gallery(session: Session, dataset: str | None) -> Gallery | None:
     )
 
 
+def preview_of(gallery: Gallery | None) -> tuple[Pair, str] | None:
+    """Return the pair for the front page and its model: the surest impostor, else the first."""
+    if gallery is None:
+        return None
+    exhibit = gallery.impostor[0] if gallery.impostor else gallery.example
+    return exhibit.pair, gallery.evaluation.model.name
+
+
 def fetch_deviations(session: Session, exhibit: Exhibit, spec: OcclusionSpec) -> Sequence[float]:
     """Return the K deviations of method III, (K,) in units of distance."""
     stored = session.scalars(

@@ -13,6 +13,7 @@ from app.errors import BadQuery
 from app.extensions import db
 from app.pages.charts import confidence_curves
 from app.pages.collections import collections_of
+from app.pages.gallery import fetch_gallery, preview_of
 from app.pages.method import method_page, patch_picture
 from app.pages.overview import fetch_evaluation, fetch_overview
 from app.pages.readiness import unready_reason
@@ -29,7 +30,7 @@ def home() -> str:
     """Show what this is, one pair to play with, and what data is here."""
     session = db.session()
     overview = fetch_overview(session)
-    example = fetch_example(session)
+    example = preview_of(fetch_gallery(session, None)) or fetch_example(session)
     preview = None
     if example is not None:
         pair, model = example
