@@ -152,7 +152,10 @@ def _surest(session: Session, chosen: ExplanationSet, *, genuine: bool) -> tuple
         .where(
             Explanation.set_id == chosen.id,
             Explanation.status == "ok",
+            # Equal columns of ix_result_correct, though the keys alone would do: it is sorted
+            # by confidence, so that three rows are read off it.
             Result.model_id == chosen.evaluation.model_id,
+            Result.dataset_id == chosen.evaluation.dataset_id,
             Result.correct,
             Pair.genuine.is_(genuine),
         )
