@@ -8,7 +8,8 @@
 const MOST = 20000;
 
 function addressOf(form) {
-  const path = form.dataset.try.replace(/\{(\w+)\}/g, (_, name) =>
+  // Not form.dataset: an input named "dataset" hides it.
+  const path = form.getAttribute("data-try").replace(/\{(\w+)\}/g, (_, name) =>
     encodeURIComponent(form.querySelector(`[data-part="${name}"]`).value));
   const query = new URLSearchParams();
   for (const input of form.querySelectorAll("input[name]")) {
@@ -69,5 +70,5 @@ for (const form of document.querySelectorAll("[data-try]")) {
     waiting.unobserve(form);
     send(form);
   });
-  if (form.dataset.mediaType === "application/json") waiting.observe(form);
+  if (form.getAttribute("data-media-type") === "application/json") waiting.observe(form);
 }
