@@ -144,6 +144,11 @@ READERS: Final = {
         "import json, urllib.request\n\n"
         'with urllib.request.urlopen("{address}") as answer:\n    found = json.load(answer)'
     ),
+    "application/x-ndjson": (
+        "import json, urllib.request\n\n"
+        'with urllib.request.urlopen("{address}") as answer:\n'
+        "    found = [json.loads(line) for line in answer]"
+    ),
     "text/csv": 'import pandas\n\nfound = pandas.read_csv("{address}")',
     "application/octet-stream": (
         "import urllib.request\nimport numpy\n\n"

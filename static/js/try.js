@@ -28,8 +28,8 @@ function showAddress(form) {
 
 async function bodyOf(answer) {
   const type = answer.headers.get("Content-Type") ?? "";
-  if (type.includes("json")) return JSON.stringify(await answer.json(), null, 2);
-  if (type.startsWith("text/")) return answer.text();
+  if (type.startsWith("application/json")) return JSON.stringify(await answer.json(), null, 2);
+  if (type.startsWith("text/") || type.includes("json")) return answer.text();
   const numbers = new Int16Array(await answer.arrayBuffer());
   return `${numbers.length.toLocaleString("en")} whole numbers: ${numbers.slice(0, 40).join(", ")}, …`;
 }
