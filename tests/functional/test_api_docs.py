@@ -10,6 +10,7 @@ import pytest
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
+from sqlalchemy import select
 
 from app.api import contract
 from app.api.contract import FLAG, TEXT, Part, record
@@ -18,6 +19,10 @@ from app.api.openapi import UndeclaredError, _hoist, routes_of
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS
 from app.explorer.filters import SINGLE
 from app.explorer.operators import OPERATORS
+from app.extensions import db
+from app.models import FaceModel
+from app.models.review import Review
+from tests import factories
 
 VALUES: Final = {"integer": "1", "number": "0.5", "string": "x"}
 
@@ -147,6 +152,32 @@ def test_real_answers_have_the_documented_fields_and_no_others(
         if media_type == "application/json":
             schema = schema_of(document, described, status)
             Draft202012Validator(schema).validate(json.loads(answer.text))
+
+
+def test_a_stored_review_has_the_documented_fields(demo: Flask, document: dict[str, Any]) -> None:
+    with demo.app_context():
+        db.session.add(
+            Review(
+                pair_id=1,
+                model_id=db.session.scalars(select(FaceModel.id).filter_by(name="first")).one(),
+                reviewer="Ada",
+                revision=1,
+                answer="same",
+                certainty=80,
+                machine_shown=False,
+                prediction=True,
+                confidence=0.75,
+                seconds=None,
+                created=factories.FINISHED,
+            )
+        )
+        db.session.commit()
+    described = document["paths"]["/api/v1/reviews"]["get"]
+
+    body = demo.test_client().get("/api/v1/reviews").get_json()
+
+    assert [row["reviewer"] for row in body["rows"]] == ["Ada"]
+    Draft202012Validator(schema_of(document, described, "200")).validate(body)
 
 
 @pytest.mark.parametrize(
