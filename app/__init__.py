@@ -35,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _register_pages(app: Flask) -> None:
+    from app.api.docs import blueprint as docs
     from app.api.routes import blueprint as api
     from app.data.routes import blueprint as data
     from app.evaluations.plotly_file import blueprint as plotly
@@ -53,6 +54,7 @@ def _register_pages(app: Flask) -> None:
         explorer,
         evaluations,
         api,
+        docs,
         viewer,
         media,
         explanations,

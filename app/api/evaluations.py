@@ -8,12 +8,24 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from app.api.contract import (
+    INTEGER,
+    NUMBER,
+    TEXT,
+    TYPES,
+    URL,
+    columns_of,
+    listing,
+    maybe,
+    record,
+    words,
+)
 from app.api.table import cell, lines
 from app.errors import NotFound
 from app.evaluations.leaderboard import fetch_scores
 from app.evaluations.results import fetch_curves
 from app.explorer.catalogue import Catalogue, Named
-from app.models import Evaluation
+from app.models import Evaluation, FoldScore
 
 METRICS: Final = (
     "pair_count",
@@ -40,6 +52,76 @@ PROVENANCE: Final = (
     "host",
 )
 FOLD: Final = ("fold", "threshold", "L", "d0", "k", "b", "status", "accuracy")
+
+_NAMED: Final = {"model": TEXT, "dataset": TEXT}
+_METRICS: Final = columns_of(
+    Evaluation,
+    METRICS,
+    {
+        "pair_count": "Pairs with a result",
+        "skipped_count": "Pairs without a usable embedding",
+        "accuracy": "Mean over the folds",
+        "accuracy_std": "Population standard deviation over the folds",
+        "eer": "Equal error rate",
+        "auc": "Area under the ROC",
+        "confidence_right": "Mean confidence of right predictions",
+        "confidence_wrong": "Mean confidence of wrong predictions",
+    },
+)
+EVALUATION_ROW: Final = record({**_NAMED, **_METRICS, "url": URL}, title="EvaluationRow")
+EVALUATION: Final = record(
+    {
+        **_NAMED,
+        "metrics": record(_METRICS, title="Metrics"),
+        "folds": listing(
+            record(
+                columns_of(
+                    FoldScore, FOLD, {"status": "ok, or why the documented fallback was used"}
+                ),
+                title="Fold",
+            )
+        ),
+        "curves": record(
+            {
+                "distance_histogram": record(
+                    {
+                        "start": NUMBER,
+                        "stop": NUMBER,
+                        "bins": INTEGER,
+                        "genuine": listing(INTEGER),
+                        "impostor": listing(INTEGER),
+                    }
+                ),
+                "roc": listing(
+                    record(
+                        dict.fromkeys(("threshold", "false_match_rate", "true_match_rate"), NUMBER)
+                    )
+                ),
+                "reliability": listing(
+                    record(
+                        {
+                            "start": NUMBER,
+                            "stop": NUMBER,
+                            "count": INTEGER,
+                            "confidence": maybe(NUMBER),
+                            "accuracy": maybe(NUMBER),
+                        }
+                    )
+                ),
+            },
+            title="Curves",
+        ),
+        "provenance": record(
+            {
+                **columns_of(Evaluation, PROVENANCE),
+                "finished": words(TYPES[datetime], "When, with its zone"),
+            },
+            title="Provenance",
+        ),
+        "links": record({"pairs": URL, "page": URL}),
+    },
+    title="Evaluation",
+)
 
 
 def list_evaluations(

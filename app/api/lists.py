@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.api.contract import URL, columns_of, record, words
 from app.models import Dataset, FaceModel
 
 DATASET: Final = (
@@ -20,6 +21,20 @@ DATASET: Final = (
     "skipped_count",
 )
 MODEL: Final = ("name", "title", "licence", "source", "sha256", "dimension", "preprocessing")
+DATASET_ROW: Final = record(
+    {**columns_of(Dataset, DATASET), "pairs": words(URL, "All its pairs")}, title="Dataset"
+)
+MODEL_ROW: Final = record(
+    columns_of(
+        FaceModel,
+        MODEL,
+        {
+            "dimension": "Length of an embedding",
+            "preprocessing": "How the model is fed: colour order, mean, standard deviation, layout",
+        },
+    ),
+    title="Model",
+)
 
 
 def list_datasets(session: Session) -> list[dict[str, Any]]:

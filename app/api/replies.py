@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from app.errors import BadQuery
+from app.explorer.columns import shown
 from app.explorer.filters import Params, query_text, read_query_string
 
 
@@ -25,3 +27,9 @@ def absolute(endpoint: str, params: Params | None = None, **parts: Any) -> str:
 def query_params() -> Params:
     """Return the parameters of the request's query string, read strictly."""
     return read_query_string(request.query_string)
+
+
+def no_parameters() -> None:
+    """Refuse every parameter, where an address takes none."""
+    for name, _value in query_params():
+        raise BadQuery(f"Unknown parameter {shown(name)}: there are none here.", parameter=name)

@@ -6,9 +6,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context, url_for
 
-from app.api.evaluations import describe_evaluation, evaluations_csv, list_evaluations
-from app.api.lists import list_datasets, list_models
-from app.api.replies import absolute, query_params, reply
+from app.api.contract import TEXT, Part, listing, operation, record
+from app.api.evaluations import (
+    EVALUATION,
+    EVALUATION_ROW,
+    describe_evaluation,
+    evaluations_csv,
+    list_evaluations,
+)
+from app.api.lists import DATASET_ROW, MODEL_ROW, list_datasets, list_models
+from app.api.replies import absolute, no_parameters, query_params, reply
+from app.api.shapes import PAIR, PAIRS
 from app.api.table import stream_table
 from app.errors import BadQuery, NotFound
 from app.explorer.catalogue import Named, load_catalogue
@@ -22,8 +30,17 @@ from app.models import Pair
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
+EXAMPLE = (
+    "dataset={dataset}&model={model}&{model}.confidence__gte=0.9&sort=-{model}.distance&size=10"
+)
+NARROWS = {
+    name: Part(listing(TEXT), f"Only of this {name}; again for several")
+    for name in ("model", "dataset")
+}
+
 
 @blueprint.get("/pairs")
+@operation("Pairs", PAIRS, grammar=True, example=EXAMPLE)
 def pairs() -> Response:
     """Return one page of a query's pairs."""
     session = db.session()
@@ -42,6 +59,7 @@ def pairs() -> Response:
 
 
 @blueprint.get("/pairs.csv")
+@operation("Pairs", TEXT, media_type="text/csv", grammar=True, example=EXAMPLE)
 def pairs_csv() -> Response:
     """Return all pairs of a query as CSV; ``size`` and places are read and make no difference."""
     session = db.session()
@@ -56,9 +74,10 @@ def pairs_csv() -> Response:
 
 
 @blueprint.get("/pairs/<pair_id>")
+@operation("Pairs", PAIR)
 def pair(pair_id: str) -> Response:
     """Return one pair with the results of every model that was evaluated on its dataset."""
-    _no_parameters()
+    no_parameters()
     session = db.session()
     catalogue = load_catalogue(session)
     key = int(pair_id) if pair_id.isascii() and pair_id.isdigit() and len(pair_id) <= 10 else 0
@@ -87,6 +106,12 @@ def pair(pair_id: str) -> Response:
 
 
 @blueprint.get("/evaluations")
+@operation(
+    "Evaluations",
+    record({"rows": listing(EVALUATION_ROW)}),
+    query=NARROWS,
+    example="dataset={dataset}",
+)
 def evaluations() -> Response:
     """Return every evaluation with its metrics; ``model`` and ``dataset`` narrow the list."""
     rows = _evaluations()
@@ -106,9 +131,10 @@ def evaluations_table() -> Response:
 
 
 @blueprint.get("/evaluations/<model>/<dataset>")
+@operation("Evaluations", EVALUATION)
 def evaluation(model: str, dataset: str) -> Response:
     """Return folds, curves, metrics and provenance of one evaluation."""
-    _no_parameters()
+    no_parameters()
     session = db.session()
     body = describe_evaluation(session, load_catalogue(session), model, dataset)
     body["links"] = {
@@ -119,16 +145,18 @@ def evaluation(model: str, dataset: str) -> Response:
 
 
 @blueprint.get("/datasets")
+@operation("Datasets and models", record({"rows": listing(DATASET_ROW)}))
 def datasets() -> Response:
     """Return the datasets of the site."""
-    _no_parameters()
+    no_parameters()
     return reply({"rows": [_dataset(row) for row in list_datasets(db.session())]})
 
 
 @blueprint.get("/models")
+@operation("Datasets and models", record({"rows": listing(MODEL_ROW)}))
 def models() -> Response:
     """Return the models of the site."""
-    _no_parameters()
+    no_parameters()
     return reply({"rows": list_models(db.session())})
 
 
@@ -148,11 +176,6 @@ def _evaluations() -> list[dict[str, Any]]:
 
 def _picture(media: str) -> str:
     return url_for("media.picture", key=media, _external=True)
-
-
-def _no_parameters() -> None:
-    for name, _value in query_params():
-        raise BadQuery(f"Unknown parameter {shown(name)}: there are none here.", parameter=name)
 
 
 def _dataset(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from http import HTTPStatus
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.datastructures import MultiDict
 
-from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS
-from app.explorer.operators import OPERATORS
+from app.errors import BadQuery
 from app.extensions import db
 from app.pages.collections import collections_of
-from app.pages.endpoints import describe_endpoints
+from app.pages.gallery import fetch_gallery, preview_of
+from app.pages.method import method_page, patch_picture
 from app.pages.overview import fetch_overview
 from app.pages.readiness import unready_reason
 from app.viewer.choices import Choice
 from app.viewer.context import viewer_context
+from app.viewer.media import media_store
 from app.viewer.queries import fetch_example
 
 blueprint = Blueprint("pages", __name__)
@@ -27,7 +29,7 @@ def home() -> str:
     """Show what this is, one pair to play with, and what data is here."""
     session = db.session()
     overview = fetch_overview(session)
-    example = fetch_example(session)
+    example = preview_of(fetch_gallery(session, None)) or fetch_example(session)
     preview = None
     if example is not None:
         pair, model = example
@@ -54,20 +56,23 @@ def progress() -> Response:
 
 @blueprint.get("/method")
 def method() -> str:
-    """Explain the equations and the choices that were made."""
-    return render_template("pages/method.html")
+    """Explain the equations and the choices that were made, on pairs of this site."""
+    for name in request.args:
+        if name != "dataset":
+            raise BadQuery(f"Unknown parameter {name!r}.", parameter=name, allowed=("dataset",))
+    page = method_page(db.session(), request.args.get("dataset") or None)
+    return render_template("pages/method.html", page=page)
 
 
-@blueprint.get("/api/docs")
-def api_docs() -> str:
-    """Describe the query grammar and the API, from the code that answers them."""
-    return render_template(
-        "pages/api.html",
-        endpoints=describe_endpoints(current_app),
-        pair_columns=PAIR_COLUMNS.values(),
-        model_columns=MODEL_COLUMNS.values(),
-        operators=OPERATORS.values(),
-    )
+@blueprint.get("/method/patches/<int:pair_id>/<name>.png")
+def patch(pair_id: int, name: str) -> Response:
+    """Draw the first face of a pair under one patch, as the pipeline does."""
+    body = patch_picture(db.session(), media_store(), pair_id, name)
+    response = Response(body, mimetype="image/png")
+    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    response.headers["Cache-Control"] = "public, max-age=600"
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/healthz")

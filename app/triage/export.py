@@ -14,6 +14,18 @@ from flask import Blueprint, Response, stream_with_context
 from sqlalchemy import ColumnElement, Engine, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from app.api.contract import (
+    FLAG,
+    INTEGER,
+    TEXT,
+    TYPES,
+    Part,
+    columns_of,
+    listing,
+    operation,
+    record,
+    words,
+)
 from app.api.replies import query_params
 from app.api.table import cell
 from app.errors import BadQuery
@@ -45,9 +57,44 @@ FIELDS: Final = (
     "confidence",
     "genuine",
 )
+_STORED: Final = (
+    "id",
+    "reviewer",
+    "revision",
+    "answer",
+    "certainty",
+    "machine_shown",
+    "seconds",
+    "confidence",
+)
+_SCHEMAS: Final = {
+    **columns_of(
+        Review,
+        _STORED,
+        {
+            "reviewer": "A name of their choice; nothing proves it",
+            "revision": "1 for the first answer on this pair and model, 2 for the next",
+            "answer": "same, different or unsure",
+            "certainty": "In per cent, 50 to 100",
+            "machine_shown": "Whether the page had shown the model's decision before",
+        },
+    ),
+    "dataset": TEXT,
+    "pair": INTEGER,
+    "model": TEXT,
+    "latest": words(FLAG, "Whether no later answer replaces it"),
+    "created": TYPES[datetime],
+    "prediction": {**TEXT, "enum": ["genuine", "impostor"]},
+    "genuine": words(FLAG, "The truth of the dataset"),
+}
+_ROW: Final = record({name: _SCHEMAS[name] for name in FIELDS}, title="Review")
+_QUERY: Final = {
+    name: Part(listing(TEXT), f"Only of this {name}; again for several") for name in FILTERS
+}
 
 
 @blueprint.get("/reviews")
+@operation("Reviews", record({"rows": listing(_ROW)}), query=_QUERY, example="dataset={dataset}")
 def reviews() -> Response:
     """Return all answers of reviewers, changed ones included, by dataset, model and reviewer."""
     stream = _rows(*_asked())
@@ -55,6 +102,7 @@ def reviews() -> Response:
 
 
 @blueprint.get("/reviews.csv")
+@operation("Reviews", TEXT, media_type="text/csv", query=_QUERY, example="dataset={dataset}")
 def reviews_csv() -> Response:
     """Return the same answers as CSV."""
     response = Response(

@@ -7,6 +7,19 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
+from app.api.contract import (
+    INTEGER,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    URL,
+    Part,
+    by_name,
+    listing,
+    operation,
+    record,
+    words,
+)
 from app.assets import IMMUTABLE
 from app.errors import BadQuery, NotFound
 from app.extensions import db
@@ -17,8 +30,43 @@ from app.viewer.explained import ExplainedPair, explain_command, explanations_of
 
 blueprint = Blueprint("explanations", __name__, url_prefix="/api/v1/pairs")
 
+_SPEC = Part(TEXT, "Name of an explanation set; the default one where it is left out")
+_SCALES = words(by_name(by_name(NUMBER)), "By normalisation and row of deviations")
+_SET = record(
+    {
+        "name": TEXT,
+        "status": words({**TEXT, "enum": ["ok", "flat"]}, "flat where hiding changes nothing"),
+        "spec": words(OBJECT, "The OcclusionSpec: sizes, stride, shape, fill, blur, grid, seed"),
+        "count": words(INTEGER, "Occlusions of an image, K"),
+        "deviations": record(
+            {
+                "url": words(URL, "Address of the 5 x K whole numbers"),
+                "dtype": TEXT,
+                "byteorder": TEXT,
+                "scale": words(NUMBER, "Number times scale is a difference of distance"),
+                "rows": listing({**TEXT, "enum": list(ROWS)}),
+            }
+        ),
+        "scales": _SCALES,
+        "shared_scales": words(_SCALES, "The largest of all pairs of the set"),
+        "xmaps": words(by_name(URL), "X-Maps as PNG: I1, I2, II1, II2, III1, III2"),
+    },
+    title="ExplanationSet",
+)
+_EXPLANATIONS = record(
+    {
+        "pair": INTEGER,
+        "model": TEXT,
+        "sets": listing(_SET),
+        "command": words(TEXT, "What to run where there is none yet"),
+    },
+    title="Explanations",
+    optional=("command",),
+)
+
 
 @blueprint.get("/<int:pair_id>/explanations/<model>")
+@operation("Explanations", _EXPLANATIONS, query={"spec": _SPEC})
 def explanations(pair_id: int, model: str) -> Response:
     """Return the explanation sets that hold a pair, or the one that ``spec`` names."""
     spec = _spec_of_request()
@@ -42,6 +90,12 @@ def explanations(pair_id: int, model: str) -> Response:
 
 
 @blueprint.get("/<int:pair_id>/explanations/<model>.bin")
+@operation(
+    "Explanations",
+    words(TEXT, "int16, little-endian, row by row: I1, I2, II1, II2, III"),
+    media_type="application/octet-stream",
+    query={"spec": _SPEC, "v": Part(TEXT, "Version of the content, as the JSON names it")},
+)
 def deviations(pair_id: int, model: str) -> Response:
     """Return 5 x K int16, little-endian, in the order of ``ROWS``; the header holds their scale."""
     session = db.session()

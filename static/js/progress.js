@@ -1,6 +1,6 @@
 /* The front page while the pipeline runs: [data-progress] is kept up to date from its URL.
 
-   Known rows get new numbers; where rows come or go, the parts of the page that depend on them
+   Known rows ([data-row], [data-cell]) and sums ([data-total]) get new numbers; where rows come or go, the parts of the page that depend on them
    ([data-progress-part]) are taken from a fresh page. The preview is left alone once it is there. */
 
 import { attachViewers } from "./viewer.js";
@@ -32,6 +32,15 @@ function fill(progress) {
       bar.value = Math.max(...row.sets.map((each) => each.explained));
     }
   }
+  const sum = (values) => number(values.reduce((total, value) => total + value, 0));
+  const totals = {
+    datasets: number(progress.datasets.length),
+    models: number(new Set(progress.rows.map((row) => row.model)).size),
+    pairs: sum(progress.datasets.map((dataset) => dataset.pairs)),
+    verdicts: sum(progress.rows.map((row) => row.pairs)),
+    explained: sum(progress.rows.map((row) => row.explained)),
+  };
+  for (const cell of section.querySelectorAll("[data-total]")) cell.textContent = totals[cell.dataset.total];
 }
 
 async function replace() {

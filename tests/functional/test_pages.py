@@ -244,3 +244,38 @@ def test_an_edited_static_file_changes_the_version(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("two")
 
     assert folder_version(tmp_path) != before
+
+
+# -------------------------------------------------------------------------- the front page's parts
+
+
+def test_the_front_page_tells_licence_source_and_sums(demo_client: FlaskClient) -> None:
+    page = demo_client.get("/").text
+    totals = dict(re.findall(r'data-total="(\w+)">([^<]+)<', page))
+
+    assert page.count("Made up for tests") == 2
+    assert page.count("Source: tests/factories.py") == 2
+    assert totals["datasets"] == "2"
+    assert totals["models"] == "3"
+    assert totals["pairs"] == "90"
+    assert totals["explained"] == "19"
+
+
+def test_the_front_page_answers_the_question_of_its_pair(demo_client: FlaskClient) -> None:
+    page = demo_client.get("/").text
+
+    (shown,) = re.findall(r"on pair (\d+) of Alpha", page)
+    pair = demo_client.get(f"/api/v1/pairs/{shown}").get_json()
+    result = pair["models"]["first"]
+    assert f"<strong>{result['confidence']:.3f}</strong>" in page
+    assert ("<strong>Yes</strong>" in page) == (result["prediction"] == "genuine")
+    assert result["correct"]
+    assert pair["genuine"] is False
+
+
+def test_the_front_page_can_be_cited(client: FlaskClient) -> None:
+    page = client.get("/").text
+
+    assert "@inproceedings{knoche2023explainable," in page
+    assert "flask models add NAME --onnx FILE" in page
+    assert "must not be used to decide about anyone" in page
