@@ -5,6 +5,8 @@
    a[data-add]       the head of a column: with Shift or Ctrl it adds a sort key
    tr[data-row]      a pair: j and k walk, Enter opens its a[data-open]; n and p turn the page */
 
+import { bindKeys } from "./keys.js";
+
 const SWAPPED = "[data-explorer]";
 let loading = null;
 let shown = window.location.pathname + window.location.search;
@@ -93,20 +95,11 @@ function walk(step) {
   next.scrollIntoView({ block: "center" });
 }
 
-const KEYS = {
+bindKeys({
   j: () => walk(1),
   k: () => walk(-1),
   n: () => document.querySelector("a[data-next]")?.click(),
   p: () => document.querySelector("a[data-previous]")?.click(),
-};
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, select, textarea")) return;
-  const act = KEYS[event.key];
-  if (!act) return;
-  event.preventDefault();
-  act();
 });
 
 document.addEventListener("focusin", (event) => {

@@ -97,3 +97,20 @@ def test_the_form_unfolds_on_a_narrow_screen_and_stays_so(chromium: Browser, sit
     expect(page).to_have_url(re.compile("genuine=1"))
     expect(page.locator("[name=genuine]")).to_be_visible()
     context.close()
+
+
+def test_a_question_mark_lists_the_keys(explorer: Page) -> None:
+    listed = explorer.get_by_role("dialog", name="Keys of the explorer")
+    expect(listed).to_be_hidden()
+    explorer.keyboard.press("?")
+    expect(listed).to_contain_text("next page")
+    explorer.keyboard.press("n")
+    assert "after=" not in explorer.url
+    explorer.keyboard.press("Escape")
+    expect(listed).to_be_hidden()
+    explorer.get_by_role("button", name="Keys").click()
+    explorer.mouse.click(5, 5)
+    expect(listed).to_be_hidden()
+    explorer.locator("[name=fold]").focus()
+    explorer.keyboard.press("?")
+    expect(listed).to_be_hidden()
