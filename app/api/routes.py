@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context, url_for
+from sqlalchemy import Engine
 
 from app.api.evaluations import describe_evaluation, list_evaluations
 from app.api.lists import list_datasets, list_models
 from app.api.replies import absolute, query_params, reply
-from app.api.table import stream_table
+from app.api.table import stream_json_lines, stream_table
 from app.errors import BadQuery, NotFound
 from app.explorer.catalogue import Named, load_catalogue
-from app.explorer.columns import LARGEST_INTEGER, find, shown
-from app.explorer.filters import parse_query
+from app.explorer.columns import LARGEST_INTEGER, LONGEST_TEXT, find, shown
+from app.explorer.filters import ExplorerQuery, parse_query
+from app.explorer.identities import find_identities
 from app.explorer.page import fetch_page
 from app.explorer.queries import fetch_all_ids
 from app.explorer.rows import load_rows
@@ -43,16 +47,50 @@ def pairs() -> Response:
 
 @blueprint.get("/pairs.csv")
 def pairs_csv() -> Response:
-    """Return all pairs of a query as CSV; ``size`` and places are read and make no difference."""
+    """Return all pairs of a query as CSV; ``columns`` chooses, ``size`` and places are ignored."""
+    return _download(stream_table, "xfv-pairs.csv", "text/csv; charset=utf-8; header=present")
+
+
+@blueprint.get("/pairs.ndjson")
+def pairs_ndjson() -> Response:
+    """Return all pairs of a query, one JSON row to a line; ``size`` and places are ignored."""
+    return _download(stream_json_lines, "xfv-pairs.ndjson", "application/x-ndjson")
+
+
+def _download(
+    stream: Callable[[Engine, ExplorerQuery, array[int]], Iterator[str]], name: str, kind: str
+) -> Response:
     session = db.session()
     query = parse_query(query_params(), load_catalogue(session))
     ids = fetch_all_ids(session, query)
-    response = Response(
-        stream_with_context(stream_table(db.engine, query, ids)),
-        content_type="text/csv; charset=utf-8; header=present",
-    )
-    response.headers["Content-Disposition"] = 'attachment; filename="xfv-pairs.csv"'
+    body = stream_with_context(stream(db.engine, query, ids))
+    response = Response(body, content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+@blueprint.get("/identities")
+def identities() -> Response:
+    """Return up to 20 identities whose name holds ``contains``; ``dataset`` narrows the list."""
+    session = db.session()
+    catalogue = load_catalogue(session)
+    chosen: dict[str, list[str]] = {"contains": [], "dataset": []}
+    for name, value in query_params():
+        if name not in chosen:
+            raise BadQuery(f"Unknown parameter {shown(name)}.", parameter=name, allowed=chosen)
+        chosen[name].append(value)
+    texts = chosen["contains"]
+    if len(texts) != 1 or not 0 < len(texts[0]) <= LONGEST_TEXT:
+        raise BadQuery(
+            f"identities needs one contains= of 1 to {LONGEST_TEXT} characters.",
+            parameter="contains",
+        )
+    datasets = [
+        find(name, catalogue.datasets, what="dataset", parameter="dataset")
+        for name in chosen["dataset"]
+    ]
+    found = find_identities(session, texts[0], datasets)
+    return reply({"rows": [{"identity": name} for name in found.names], "more": found.more})
 
 
 @blueprint.get("/pairs/<pair_id>")
