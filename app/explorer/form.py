@@ -7,7 +7,7 @@ from typing import Final
 
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, Column
-from app.explorer.filters import MOST_SORT_KEYS, ExplorerQuery, Params
+from app.explorer.filters import MOST_SORT_KEYS, ExplorerQuery, Params, query_text
 from app.explorer.layout import model_columns
 from app.explorer.search import SORT_FIELDS
 
@@ -63,13 +63,12 @@ class Form:
 class ColumnChooser:
     """The form that chooses columns."""
 
-    hidden: Params
+    query: str
+    """The query string without columns: the form carries it along, and a link goes back to it."""
     pair: tuple[tuple[Column, bool], ...]
     model: tuple[tuple[Column, bool], ...]
     is_chosen: bool
     """Whether the query names columns; else the usual ones are ticked."""
-    reset: Params
-    """The query with the usual columns."""
 
 
 def filter_form(query: ExplorerQuery, catalogue: Catalogue) -> Form:
@@ -110,11 +109,10 @@ def column_chooser(query: ExplorerQuery, pair_names: tuple[str, ...]) -> ColumnC
     usual = replace(query.place(), columns=()).params()
     shown = {name for model in query.models for name in model_columns(query, model)}
     return ColumnChooser(
-        hidden=usual,
+        query=query_text(usual),
         pair=tuple((c, c.name in pair_names) for c in PAIR_COLUMNS.values() if c.name != "id"),
         model=tuple((column, column.name in shown) for column in MODEL_COLUMNS.values()),
         is_chosen=bool(query.columns),
-        reset=usual,
     )
 
 

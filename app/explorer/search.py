@@ -7,31 +7,33 @@ a page has one address. So forms lead here, and on to the query itself.
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from flask import url_for
 
 from app.errors import BadQuery
 from app.explorer.columns import shown
-from app.explorer.filters import MOST_SORT_KEYS, MOST_VALUES, Params, query_text
+from app.explorer.filters import MOST_SORT_KEYS, MOST_VALUES, Params, query_text, read_query_string
 
 SORT_FIELDS: Final = tuple((f"sort{n}", f"sort{n}.way") for n in range(1, MOST_SORT_KEYS + 1))
 DOWN: Final = "down"
 
 
 def form_params(params: Params) -> Params:
-    """Return the parameters of the query that a filled form asks for."""
+    """Return the parameters of the query that a filled form asks for.
+
+    A form that changes one thing only carries the rest of its query along as ``query``.
+    """
     sent = dict(params)
-    own = {name for fields in SORT_FIELDS for name in fields} | {"column", "sort"}
-    filled = [(name, value) for name, value in params if value and name not in own]
+    own = {name for fields in SORT_FIELDS for name in fields} | {"column", "query"}
+    filled = read_query_string(sent.get("query", "").encode())
+    filled += [(name, value) for name, value in params if value and name not in own]
     keys: dict[str, str] = {}
     for by, way in SORT_FIELDS:
         if sent.get(by):
             keys.setdefault(sent[by], "-" if sent.get(way) == DOWN else "")
     if keys:
         filled.append(("sort", ",".join(sign + name for name, sign in keys.items())))
-    elif sent.get("sort"):
-        filled.append(("sort", sent["sort"]))
     columns = [value for name, value in params if name == "column" and value]
     if columns:
         filled.append(("columns", ",".join(dict.fromkeys(columns))))
@@ -86,4 +88,4 @@ def _compare_url(ids: list[str], results: str) -> str:
 def _view(results: str) -> Params:
     """Return what a list shows of its pairs: models, columns, order; not which pairs."""
     kept = ("model", "sort", "columns", "size")
-    return [(name, value) for name, value in parse_qsl(results) if name in kept]
+    return [pair for pair in read_query_string(results.encode()) if pair[0] in kept]

@@ -147,7 +147,10 @@ def summary_context(summary: Summary, *, link: Link, retry_url: str) -> SummaryC
 
 
 def _highlights(facets: Sequence[Facet], parts: Sequence[ModelPart]) -> tuple[FacetValue, ...]:
-    """Return the labels, the mistakes of each model, and the pairs that models dispute."""
+    """Return the labels, the mistakes of each model, and the pairs that models dispute.
+
+    What the query asks for already stands among its conditions.
+    """
     found = [value for facet in facets if facet.title == "Label" for value in facet.values]
     for part in parts:
         for facet in part.facets:
@@ -163,7 +166,7 @@ def _highlights(facets: Sequence[Facet], parts: Sequence[ModelPart]) -> tuple[Fa
         for value in facet.values
         if value.words == "disagree"
     ]
-    return tuple(found)
+    return tuple(value for value in found if not value.active)
 
 
 def _model_part(summary: Summary, of: ModelSummary, link: Link) -> ModelPart:
