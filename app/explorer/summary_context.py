@@ -18,6 +18,8 @@ from app.explorer.facets import (
     range_filters,
 )
 from app.explorer.filters import ExplorerQuery, Filter, make_filter
+from app.explorer.queries import Count
+from app.explorer.sentence import describe
 from app.explorer.summary import (
     CONFIDENCE_EDGES,
     DISTANCE_EDGES,
@@ -111,8 +113,8 @@ class JointPart:
 class SummaryContext:
     """Everything that ``explorer/summary.html`` reads."""
 
-    query: ExplorerQuery
-    total: int | None
+    title: str
+    """The query in words, with its count where it is known."""
     facets: tuple[Facet, ...]
     highlights: tuple[FacetValue, ...]
     """The counts that are looked at most, for one line."""
@@ -134,8 +136,7 @@ def summary_context(summary: Summary, *, link: Link, retry_url: str) -> SummaryC
     )
     facets = pair_facets(summary, link)
     return SummaryContext(
-        query=query,
-        total=summary.total,
+        title=_title(summary),
         facets=facets,
         highlights=_highlights(facets, parts),
         models=parts,
@@ -144,6 +145,12 @@ def summary_context(summary: Summary, *, link: Link, retry_url: str) -> SummaryC
         explorer_url=link(query),
         retry_url=retry_url,
     )
+
+
+def _title(summary: Summary) -> str:
+    if summary.total is None:
+        return "Pairs in numbers"
+    return describe(summary.query.sorted_by(), Count(summary.total, exact=True))
 
 
 def _highlights(facets: Sequence[Facet], parts: Sequence[ModelPart]) -> tuple[FacetValue, ...]:

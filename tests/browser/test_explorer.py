@@ -178,7 +178,7 @@ def test_without_scripts_the_counts_have_a_page(chromium: Browser, site: str) ->
     page = context.new_page()
     page.goto(f"{site}/explorer?genuine=0")
     page.get_by_role("link", name="Facets, histograms and confusion of these pairs").click()
-    expect(page.locator("h1")).to_have_text("45 pairs in numbers")
+    expect(page.locator("h1")).to_have_text("45 impostor pairs")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.get_by_role("link", name="wrong").first.click()
     expect(page.locator("h1")).to_have_text(re.compile("impostor pairs? that first gets wrong"))
