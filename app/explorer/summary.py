@@ -1,8 +1,9 @@
 """What the pairs of a query look like together: counts by every facet, histograms, confusion.
 
-One grouped statement for the pairs, one per model, one for two models against each other: the cells
-of these groups hold everything that the page shows, so its numbers cannot disagree. All of them
-share `SECONDS`; what is not counted by then is named in `Summary.unfinished`, never guessed.
+The pairs are those of the list, its columns the same arrays. They are counted in cells that hold
+everything the page shows, so that its numbers cannot disagree: one sort of cells for the pairs, one
+per model, one for two models against each other. What is not counted within `SECONDS` is named in
+`Summary.unfinished`, never guessed.
 
 Bins are told apart by comparing with the very edges that the links filter by. So the count beside a
 link is the count behind it, whatever floating point makes of a division.
@@ -17,18 +18,31 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.database import is_late, limit_statements
+from app.explorer.arrays import DATASET
 from app.explorer.catalogue import Named
+from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, ColumnRef
 from app.explorer.filters import ExplorerQuery
-from app.explorer.source import Source
-from app.models import Pair, Result
+from app.explorer.packing import Numbers
+from app.explorer.selection import Selection
+from app.models import Pair
 
 SECONDS: Final = 1.0
-"""Time of all statements of a summary together."""
+"""Time of a summary; one statement alone is stopped after it too."""
+GENUINE: Final = ColumnRef(PAIR_COLUMNS["genuine"])
+FOLD: Final = ColumnRef(PAIR_COLUMNS["fold"])
+QUALITY: Final = ColumnRef(PAIR_COLUMNS["quality_min"])
+# Two statements in one: each end is read off the index, not off all rows.
+QUALITY_ENDS: Final = select(
+    select(func.min(Pair.quality_min)).scalar_subquery(),
+    select(func.max(Pair.quality_min)).scalar_subquery(),
+)
 DISTANCE_EDGES: Final = tuple(round(n * 0.05, 2) for n in range(41))
 CONFIDENCE_EDGES: Final = tuple(round(0.5 + n * 0.025, 3) for n in range(21))
 
@@ -161,38 +175,22 @@ class Summary:
 
 
 class _OutOfTimeError(Exception):
-    """The statements of a summary took longer than they may."""
-
-
-class _Clock:
-    """Runs statements until their common time is up."""
-
-    def __init__(self, session: Session, seconds: float) -> None:
-        self._session = session
-        self._end = time.monotonic() + seconds
-
-    def rows(self, statement: Select[Any]) -> Sequence[Any]:
-        """Return all rows of a statement, or raise `_OutOfTimeError`."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise _OutOfTimeError
-        limit_statements(self._session, left)
-        try:
-            return self._session.execute(statement).all()
-        except DBAPIError as error:
-            if not is_late(error):
-                raise
-            self._session.rollback()
-            raise _OutOfTimeError from error
+    """A summary took longer than it may."""
 
 
 def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECONDS) -> Summary:
-    """Count the pairs of ``query`` by everything that the summary shows."""
+    """Count the pairs of ``query`` by everything that the summary shows.
+
+    The session's transaction ends with it, and the time limit of its statements too.
+    """
     query = query.place()
-    clock = _Clock(session, seconds)
-    ids = _ids(query)
-    unfinished: list[str] = []
-    pairs = None
+    end = time.monotonic() + seconds
+
+    def check() -> None:
+        if time.monotonic() > end:
+            raise _OutOfTimeError
+
+    pairs: tuple[PairCell, ...] | None = None
     edges: tuple[float, ...] = ()
     models: dict[str, ModelSummary] = {}
     joint = None
@@ -201,93 +199,120 @@ def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECOND
     if len(query.models) > 1:
         waiting += [f"{query.models[0].name} against {query.models[1].name}", "agreement"]
     try:
-        edges = _quality_edges(clock)
-        pairs = tuple(PairCell(*row) for row in clock.rows(_pair_cells(ids, edges)))
+        limit_statements(session, seconds)
+        low, high = session.execute(QUALITY_ENDS).one()
+        edges = () if low is None or low == high else round_edges(low, high)
+        selection = Selection(session, query, also=_columns(query))
+        check()
+        pairs = _pair_cells(selection, edges)
         waiting.pop(0)
         for model in query.models:
-            cells = tuple(ModelCell(*row) for row in clock.rows(_model_cells(ids, model)))
-            models[model.name] = ModelSummary(model, cells)
+            check()
+            models[model.name] = ModelSummary(model, _model_cells(selection, model))
             waiting.pop(0)
         if len(query.models) > 1:
+            check()
             first, second = query.models[:2]
-            found = tuple(JointCell(*row) for row in clock.rows(_joint_cells(ids, first, second)))
-            joint = JointSummary(first, second, found)
+            joint = JointSummary(first, second, _joint_cells(selection, first, second))
             waiting.pop(0)
-            agreeing, disagreeing = _agreement(clock, query, joint)
+            agreeing, disagreeing = _agreement(selection, query)
             waiting.pop(0)
     except _OutOfTimeError:
-        unfinished = waiting
-    return Summary(query, pairs, models, joint, agreeing, disagreeing, edges, tuple(unfinished))
+        pass
+    except DBAPIError as error:
+        if not is_late(error):
+            raise
+    finally:
+        session.rollback()
+    return Summary(query, pairs, models, joint, agreeing, disagreeing, edges, tuple(waiting))
 
 
-def _ids(query: ExplorerQuery) -> Subquery:
-    """Return the ids of all matching pairs, as the list and its count take them."""
-    source = Source(query, sort=False)
-    return source.select(source.id.label("id")).subquery("matching")
+def _columns(query: ExplorerQuery) -> list[ColumnRef]:
+    """Return all columns that a summary looks at."""
+    of_models = [ColumnRef(MODEL_COLUMNS[name], m) for m in query.models for name in MODEL_COLUMNS]
+    return [GENUINE, FOLD, QUALITY, *of_models]
 
 
-def _pair_cells(ids: Subquery, edges: Sequence[float]) -> Select[Any]:
-    band = _bin(Pair.quality_min, edges) if edges else literal(None)
-    cells = (
-        select(Pair.dataset_id, Pair.genuine, Pair.fold, band.label("band"))
-        .join(ids, ids.c.id == Pair.id)
-        .subquery("cells")
+def _pair_cells(selection: Selection, edges: Sequence[float]) -> tuple[PairCell, ...]:
+    datasets = selection.query.known_datasets
+    quality = selection.numbers(QUALITY)
+    bands = np.where(np.isnan(quality), -1, _bins(quality, edges)) if edges else -1
+    cells = _cells(
+        selection.numbers(DATASET), selection.numbers(GENUINE), selection.numbers(FOLD), bands
     )
-    return select(*cells.c, func.count()).group_by(*cells.c)
-
-
-def _model_cells(ids: Subquery, model: Named) -> Select[Any]:
-    cells = (
-        select(
-            Result.prediction,
-            Result.correct,
-            Result.explained,
-            _bin(Result.distance, DISTANCE_EDGES).label("distance"),
-            _bin(Result.confidence, CONFIDENCE_EDGES).label("confidence"),
-            Result.threshold,
-        )
-        .join(ids, ids.c.id == Result.pair_id)
-        .where(Result.model_id == model.id)
-        .subquery("cells")
-    )
-    groups = [column for column in cells.c if column.name != "threshold"]
-    return select(*groups, func.sum(cells.c.threshold), func.count()).group_by(*groups)
-
-
-def _joint_cells(ids: Subquery, first: Named, second: Named) -> Select[Any]:
-    one, two = aliased(Result), aliased(Result)
-    groups: list[Any] = [one.prediction, one.correct, two.prediction, two.correct]
-    return (
-        select(*groups, func.count())
-        .join(ids, ids.c.id == one.pair_id)
-        .join(two, two.pair_id == one.pair_id)
-        .where(one.model_id == first.id, two.model_id == second.id)
-        .group_by(*groups)
+    return tuple(
+        PairCell(datasets[rank].id, bool(genuine), fold, None if band < 0 else band, count)
+        for (rank, genuine, fold, band), count in cells
     )
 
 
-def _agreement(clock: _Clock, query: ExplorerQuery, joint: JointSummary) -> tuple[int, int]:
-    """Return how many pairs the shown models agree on, and how many not."""
-    if len(query.models) == 2:
-        agreeing = sum(cell.pairs for cell in joint.cells if cell.first == cell.second)
-        return agreeing, joint.total - agreeing
-    counts = []
-    for agree in (True, False):
-        if query.agree not in (None, agree):
-            counts.append(0)
-            continue
-        ids = _ids(query.with_agreement(agree))
-        counts.append(clock.rows(select(func.count()).select_from(ids))[0][0])
-    return counts[0], counts[1]
+def _model_cells(selection: Selection, model: Named) -> tuple[ModelCell, ...]:
+    columns = {
+        name: selection.numbers(ColumnRef(column, model)) for name, column in MODEL_COLUMNS.items()
+    }
+    seen = ~np.isnan(columns["distance"])
+    of = {name: values[seen] for name, values in columns.items()}
+    cells = _cells(
+        of["prediction"],
+        of["correct"],
+        of["explained"],
+        _bins(of["distance"], DISTANCE_EDGES),
+        _bins(of["confidence"], CONFIDENCE_EDGES),
+        total=of["threshold"],
+    )
+    return tuple(
+        ModelCell(bool(said), bool(right), bool(explained), distance, confidence, *numbers)
+        for (said, right, explained, distance, confidence), *numbers in cells
+    )
 
 
-def _quality_edges(clock: _Clock) -> tuple[float, ...]:
-    """Return round edges of five bands around all qualities; none where no pair has one."""
-    # Two statements in one: each end is read off the index, not off all rows.
-    least = select(func.min(Pair.quality_min)).scalar_subquery()
-    most = select(func.max(Pair.quality_min)).scalar_subquery()
-    low, high = clock.rows(select(least, most))[0]
-    return () if low is None or low == high else round_edges(low, high)
+def _joint_cells(selection: Selection, first: Named, second: Named) -> tuple[JointCell, ...]:
+    columns = np.stack(
+        [
+            selection.numbers(ColumnRef(MODEL_COLUMNS[name], model))
+            for model in (first, second)
+            for name in ("prediction", "correct")
+        ]
+    )
+    columns = columns[:, ~np.isnan(columns).any(axis=0)]
+    return tuple(
+        JointCell(*(value == 1 for value in key), count) for key, count in _cells(*columns)
+    )
+
+
+def _agreement(selection: Selection, query: ExplorerQuery) -> tuple[int, int]:
+    """Return how many pairs all shown models have seen and agree on, and how many not."""
+    said = np.stack(
+        [selection.numbers(ColumnRef(MODEL_COLUMNS["prediction"], m)) for m in query.models]
+    )
+    said = said[:, ~np.isnan(said).any(axis=0)]
+    agreeing = int((said == said[0]).all(axis=0).sum())
+    return agreeing, said.shape[1] - agreeing
+
+
+def _cells(*columns: Any, total: Numbers | None = None) -> list[Any]:
+    """Return each distinct row of whole numbers with its count, and the sum of ``total`` before it.
+
+    All of a row's numbers make one number: telling those apart is much quicker.
+    """
+    whole = np.stack(np.broadcast_arrays(*columns)).astype(np.int64)
+    if not whole.shape[1]:
+        return []
+    low = whole.min(axis=1)
+    sizes = tuple(whole.max(axis=1) - low + 1)
+    keys = np.ravel_multi_index(tuple(whole - low[:, None]), sizes)
+    found, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    rows = (np.stack(np.unravel_index(found, sizes)) + low[:, None]).T.tolist()
+    if total is None:
+        return list(zip(rows, counts.tolist(), strict=True))
+    sums = np.bincount(places, weights=total)
+    return list(zip(rows, sums.tolist(), counts.tolist(), strict=True))
+
+
+def _bins(values: Numbers, edges: Sequence[float]) -> NDArray[np.intp]:
+    """Return for each value the index of the gap of ``edges`` that holds it; the ends belong in."""
+    places = np.searchsorted(np.array(edges), values, side="right") - 1
+    return places.clip(0, len(edges) - 2)
 
 
 def round_edges(low: float, high: float, *, bands: int = 5) -> tuple[float, ...]:
@@ -304,19 +329,3 @@ def round_edges(low: float, high: float, *, bands: int = 5) -> tuple[float, ...]
     while round(start + bands * wide, digits) < high:
         wide += step
     return tuple(round(start + n * wide, digits) for n in range(bands + 1))
-
-
-def _bin(column: ColumnElement[Any] | Any, edges: Sequence[float]) -> ColumnElement[Any]:
-    """Return the index of the gap of ``edges`` that holds a value, by halving; ends belong in.
-
-    Null stays null.
-    """
-
-    def halve(low: int, high: int) -> ColumnElement[Any]:
-        if high - low == 1:
-            return literal(low)
-        middle = (low + high) // 2
-        below = column < literal(edges[middle], column.type)
-        return case((below, halve(low, middle)), else_=halve(middle, high))
-
-    return case((column.is_not(None), halve(0, len(edges) - 1)))
