@@ -11,8 +11,11 @@ from app.explorer.filters import ExplorerQuery
 USUAL_PAIR: Final = ("id", "dataset", "genuine", "fold", "identity1", "identity2", "quality_min")
 USUAL_MODEL: Final = ("distance", "confidence", "prediction", "correct", "explained")
 NARROW_MODEL: Final = ("confidence", "prediction", "correct")
+NARROWEST_MODEL: Final = ("confidence", "correct")
 MOST_WIDE: Final = 3
-"""More models than this show `NARROW_MODEL` only, unless the query names columns."""
+MOST_NARROW: Final = 5
+"""Up to `MOST_WIDE` models show all usual columns, up to this many `NARROW_MODEL`, more of them
+`NARROWEST_MODEL`; a query that names columns shows those."""
 STACKS: Final = (("identity1", "identity2"), ("image1", "image2"), ("quality1", "quality2"))
 """Columns of the two images, which share one column of the table, one above the other."""
 
@@ -28,7 +31,10 @@ def pair_columns(query: ExplorerQuery) -> tuple[str, ...]:
 def model_columns(query: ExplorerQuery, model: Named) -> tuple[str, ...]:
     """Return the columns that the table shows of ``model``, without its name."""
     if not query.columns:
-        return USUAL_MODEL if len(query.models) <= MOST_WIDE else NARROW_MODEL
+        count = len(query.models)
+        if count > MOST_NARROW:
+            return NARROWEST_MODEL
+        return USUAL_MODEL if count <= MOST_WIDE else NARROW_MODEL
     chosen = [ref for ref in query.columns if ref.column.name in MODEL_COLUMNS]
     return tuple(dict.fromkeys(ref.column.name for ref in chosen if ref.model in (None, model)))
 

@@ -276,7 +276,8 @@ def _joint_cells(selection: Selection, first: Named, second: Named) -> tuple[Joi
     )
     columns = columns[:, ~np.isnan(columns).any(axis=0)]
     return tuple(
-        JointCell(*(value == 1 for value in key), count) for key, count in _cells(*columns)
+        JointCell(bool(one), bool(one_right), bool(two), bool(two_right), count)
+        for (one, one_right, two, two_right), count in _cells(*columns)
     )
 
 

@@ -211,7 +211,7 @@ def test_a_summary_is_counted_once_until_the_data_changes(demo: Flask) -> None:
         assert client.get(url).status_code == 200
         return len([text for text in statements if "statement_timeout" not in text])
 
-    # Catalogue 2, version 1; quality 1; packed columns 2, and their rows 2, as none are packed here.
+    # Catalogue 2, version 1, quality 1; packed columns 2, and rows 2 as none are packed here.
     assert counted("/explorer/summary?genuine=1") == 8
     assert counted("/explorer/summary?genuine=1&size=10&sort=fold&page=2") == 3
     assert counted("/explorer/summary?genuine=0") == 8
