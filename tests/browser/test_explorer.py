@@ -94,6 +94,7 @@ def test_the_form_unfolds_on_a_narrow_screen_and_stays_so(chromium: Browser, sit
     page.goto(f"{site}/explorer")
     expect(page.locator("[name=genuine]")).to_be_hidden()
     page.check("#filters-open")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.select_option("[name=genuine]", "1")
     expect(page).to_have_url(re.compile("genuine=1"))
     expect(page.locator("[name=genuine]")).to_be_visible()
