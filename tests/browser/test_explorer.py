@@ -202,7 +202,7 @@ def test_ticks_last_from_page_to_page_and_name_their_pairs(explorer: Page, site:
     with explorer.expect_request(re.compile("/viewer/2/compare")) as asked:
         explorer.keyboard.press("c")
     assert asked.value.url.endswith("pin=11")
-    explorer.wait_for_load_state()
+    explorer.wait_for_url(re.compile("/viewer/2/compare"))
     explorer.goto(f"{site}/explorer?size=10")
     explorer.get_by_role("button", name="Untick all").click()
     expect(explorer.get_by_label("Tick pair 2")).not_to_be_checked()
