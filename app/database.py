@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import psycopg.errors
 from flask import Flask, has_request_context
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.extensions import db
@@ -78,18 +81,42 @@ def _prepare_sqlite(engine: Engine, seconds: float, *, immutable: bool) -> None:
         cursor.close()
         info = entry.info
 
-        def is_late() -> bool:
+        def has_passed() -> bool:
             deadline = info.get("deadline")
             return deadline is not None and time.monotonic() > deadline
 
-        connection.set_progress_handler(is_late, INSTRUCTIONS_PER_CHECK)
+        connection.set_progress_handler(has_passed, INSTRUCTIONS_PER_CHECK)
 
     # The steps of a SQLite query run while its rows are fetched, so the deadline stands until the
     # next statement. The pipeline and the commands have none.
     @event.listens_for(engine, "before_cursor_execute")
     def start_clock(connection: Connection, *_details: Any) -> None:
+        allowed = connection.info.get("seconds", seconds)
         limited = has_request_context()
-        connection.info["deadline"] = time.monotonic() + seconds if limited else None
+        connection.info["deadline"] = time.monotonic() + allowed if limited else None
+
+    @event.listens_for(engine, "begin")
+    def forget_limit(connection: Connection) -> None:
+        connection.info.pop("seconds", None)
+
+
+def limit_statements(session: Session, seconds: float) -> None:
+    """Let further statements of this transaction take ``seconds`` each, instead of the setting."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        # 0 would lift the limit.
+        milliseconds = max(round(seconds * 1000), 1)
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+    else:
+        connection.info["seconds"] = seconds
+
+
+def is_late(error: DBAPIError) -> bool:
+    """Return whether a statement was stopped because it took too long."""
+    cause = error.orig
+    return isinstance(cause, psycopg.errors.QueryCanceled) or (
+        isinstance(cause, sqlite3.OperationalError) and str(cause) == "interrupted"
+    )
 
 
 def _limit_postgresql(engine: Engine, seconds: float) -> None:
@@ -101,4 +128,4 @@ def _limit_postgresql(engine: Engine, seconds: float) -> None:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
 
 
-__all__ = ["engine_url", "init_app"]
+__all__ = ["engine_url", "init_app", "is_late", "limit_statements"]

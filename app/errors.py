@@ -16,6 +16,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
+from app.database import is_late
 from app.settings import Settings
 
 LARGEST_BODY: Final = 64 * 1024
@@ -164,10 +165,7 @@ def explain_database_error(error: DBAPIError) -> SiteError | None:
     """Return what a database error means for the visitor; None where it is a fault of the code."""
     settings: Settings = current_app.config["SETTINGS"]
     cause = error.orig
-    late = isinstance(cause, psycopg.errors.QueryCanceled) or (
-        isinstance(cause, sqlite3.OperationalError) and str(cause) == "interrupted"
-    )
-    if late:
+    if is_late(error):
         return SlowQuery(
             f"This query took longer than {settings.query_seconds:g} seconds and was stopped. "
             "Narrow it: choose one dataset, filter by a value, or sort by another column."

@@ -40,6 +40,7 @@ SINGLE_SCHEMAS: Final[dict[str, tuple[Schema, str]]] = {
         "Number of the page; beyond the last, follow the links",
     ),
     "count": ({**TEXT, "enum": ["all"]}, "Count beyond 10,000"),
+    "columns": (TEXT, "Columns of the table and the CSV, separated by comma"),
 }
 """Parameters that may stand once (``sort`` apart, which depends on the models)."""
 ITEMS: Final = {

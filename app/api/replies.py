@@ -14,8 +14,12 @@ from app.explorer.filters import Params, query_text, read_query_string
 
 def reply(body: Any) -> Response:
     """Return ``body`` as JSON: keys in their own order (models stand as they were asked for)."""
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(text + "\n", mimetype="application/json")
+    return Response(json_text(body) + "\n", mimetype="application/json")
+
+
+def json_text(body: Any) -> str:
+    """Return ``body`` as JSON on one line."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def absolute(endpoint: str, params: Params | None = None, **parts: Any) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context, url_for
+from sqlalchemy import Engine
 
-from app.api.contract import TEXT, Part, listing, operation, record
+from app.api.contract import FLAG, TEXT, Part, listing, operation, record
 from app.api.evaluations import (
     EVALUATION,
     EVALUATION_ROW,
@@ -17,11 +20,12 @@ from app.api.evaluations import (
 from app.api.lists import DATASET_ROW, MODEL_ROW, list_datasets, list_models
 from app.api.replies import absolute, no_parameters, query_params, reply
 from app.api.shapes import PAIR, PAIRS
-from app.api.table import stream_table
+from app.api.table import stream_json_lines, stream_table
 from app.errors import BadQuery, NotFound
 from app.explorer.catalogue import Named, load_catalogue
-from app.explorer.columns import LARGEST_INTEGER, find, shown
-from app.explorer.filters import parse_query
+from app.explorer.columns import LARGEST_INTEGER, LONGEST_TEXT, find, shown
+from app.explorer.filters import ExplorerQuery, parse_query
+from app.explorer.identities import find_identities
 from app.explorer.page import fetch_page
 from app.explorer.queries import fetch_all_ids
 from app.explorer.rows import load_rows
@@ -61,16 +65,62 @@ def pairs() -> Response:
 @blueprint.get("/pairs.csv")
 @operation("Pairs", TEXT, media_type="text/csv", grammar=True, example=EXAMPLE)
 def pairs_csv() -> Response:
-    """Return all pairs of a query as CSV; ``size`` and places are read and make no difference."""
+    """Return all pairs of a query as CSV; ``columns`` chooses, ``size`` and places are ignored."""
+    return _download(stream_table, "xfv-pairs.csv", "text/csv; charset=utf-8; header=present")
+
+
+@blueprint.get("/pairs.ndjson")
+@operation(
+    "Pairs", TEXT, media_type="application/x-ndjson", grammar=True, example=EXAMPLE
+)
+def pairs_ndjson() -> Response:
+    """Return all pairs of a query, one JSON row to a line; ``size`` and places are ignored."""
+    return _download(stream_json_lines, "xfv-pairs.ndjson", "application/x-ndjson")
+
+
+def _download(
+    stream: Callable[[Engine, ExplorerQuery, array[int]], Iterator[str]], name: str, kind: str
+) -> Response:
     session = db.session()
     query = parse_query(query_params(), load_catalogue(session))
     ids = fetch_all_ids(session, query)
-    response = Response(
-        stream_with_context(stream_table(db.engine, query, ids)),
-        content_type="text/csv; charset=utf-8; header=present",
-    )
-    response.headers["Content-Disposition"] = 'attachment; filename="xfv-pairs.csv"'
+    body = stream_with_context(stream(db.engine, query, ids))
+    response = Response(body, content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+@blueprint.get("/identities")
+@operation(
+    "Pairs",
+    record({"rows": listing(record({"identity": TEXT})), "more": FLAG}),
+    query={
+        "contains": Part(TEXT, "A part of the name"),
+        "dataset": Part(listing(TEXT), "Only of this dataset; may repeat"),
+    },
+    example="contains=a",
+)
+def identities() -> Response:
+    """Return up to 20 identities whose name holds ``contains``; ``dataset`` narrows the list."""
+    session = db.session()
+    catalogue = load_catalogue(session)
+    chosen: dict[str, list[str]] = {"contains": [], "dataset": []}
+    for name, value in query_params():
+        if name not in chosen:
+            raise BadQuery(f"Unknown parameter {shown(name)}.", parameter=name, allowed=chosen)
+        chosen[name].append(value)
+    texts = chosen["contains"]
+    if len(texts) != 1 or not 0 < len(texts[0]) <= LONGEST_TEXT:
+        raise BadQuery(
+            f"identities needs one contains= of 1 to {LONGEST_TEXT} characters.",
+            parameter="contains",
+        )
+    datasets = [
+        find(name, catalogue.datasets, what="dataset", parameter="dataset")
+        for name in chosen["dataset"]
+    ]
+    found = find_identities(session, texts[0], datasets)
+    return reply({"rows": [{"identity": name} for name in found.names], "more": found.more})
 
 
 @blueprint.get("/pairs/<pair_id>")

@@ -1,4 +1,4 @@
-"""The CSV of a query: all its rows, streamed."""
+"""All rows of a query, streamed: as CSV, or as the JSON's rows, one to a line."""
 
 from __future__ import annotations
 
@@ -11,38 +11,51 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app.api.replies import json_text
+from app.explorer.columns import ColumnRef
 from app.explorer.filters import ExplorerQuery
-from app.explorer.rows import PAIR_FIELDS, RESULT_FIELDS, PairRow, load_rows
+from app.explorer.layout import table_columns
+from app.explorer.rows import PairRow, load_rows
 
 CHUNK: Final = 1000
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def stream_table(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[str]:
-    """Yield the CSV (RFC 4180) of the pairs of ``ids``, a chunk of rows at a time.
+    """Yield the CSV (RFC 4180) of the pairs of ``ids``, a chunk of rows at a time."""
+    columns = table_columns(query)
+    yield lines([[ref.name for ref in columns]])
+    for rows in _chunks(engine, query, ids):
+        yield lines([[cell(_value(row, ref)) for ref in columns] for row in rows])
+
+
+def stream_json_lines(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[str]:
+    """Yield the rows of the JSON, one to a line, a chunk of rows at a time."""
+    for rows in _chunks(engine, query, ids):
+        yield "".join(json_text(row.to_json()) + "\n" for row in rows)
+
+
+def _chunks(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[list[PairRow]]:
+    """Yield the rows of ``ids``, `CHUNK` at a time.
 
     The request's own session ends with the request, before the last chunk: the stream has one of
     its own, closed with the stream, be it read to its end or not.
     """
-    names = [model.name for model in query.models]
-    yield lines([[*PAIR_FIELDS, *(f"{name}.{field}" for name in names for field in RESULT_FIELDS)]])
     with Session(engine) as session:
         for start in range(0, len(ids), CHUNK):
-            rows = load_rows(
+            yield load_rows(
                 session,
                 ids[start : start + CHUNK].tolist(),
                 datasets=query.known_datasets,
                 models=query.models,
             )
-            yield lines([_cells(row, names) for row in rows])
 
 
-def _cells(row: PairRow, models: list[str]) -> list[str]:
-    cells = [cell(getattr(row, field)) for field in PAIR_FIELDS]
-    for name in models:
-        result = row.models[name]
-        cells += ["" if result is None else cell(getattr(result, f)) for f in RESULT_FIELDS]
-    return cells
+def _value(row: PairRow, ref: ColumnRef) -> Any:
+    if ref.model is None:
+        return getattr(row, ref.column.name)
+    result = row.models.get(ref.model.name)
+    return None if result is None else getattr(result, ref.column.name)
 
 
 def cell(value: Any) -> str:

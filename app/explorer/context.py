@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -19,25 +19,15 @@ from app.explorer.filters import (
     SortKey,
     query_text,
 )
+from app.explorer.form import ColumnChooser, Form, column_chooser, filter_form
+from app.explorer.layout import model_columns, pair_columns, stacked
 from app.explorer.page import Page
-from app.explorer.sentence import describe_filter, describe_key
+from app.explorer.sentence import describe_filter
 
-PAIR_HEADERS: Final = ("id", "dataset", "genuine", "fold", "identity1", "identity2", "quality_min")
-MODEL_HEADERS: Final = ("distance", "confidence", "prediction", "correct", "explained")
+MOST_FITTING: Final = 5
+"""Columns of models, all groups together, that stand beside the pairs' without scrolling."""
 # Heads are narrower than the words of a sentence.
 SHORT: Final = {"correct": "Right", "explained": "X-Map", "quality_min": "Quality"}
-# The parameters that have a field of their own in the form; all others ride along hidden.
-PAIR_FIELDS: Final = ("genuine", "fold", "identity1__contains", "identity2__contains")
-MODEL_FIELDS: Final = (
-    "prediction",
-    "correct",
-    "explained",
-    "confidence__gte",
-    "confidence__lte",
-    "distance__gte",
-    "distance__lte",
-)
-PAGE_SIZES: Final = (25, 50, 100, 200)
 
 
 @dataclass(frozen=True)
@@ -63,6 +53,7 @@ class ModelGroup:
     """The columns of one model."""
 
     model: Named
+    columns: tuple[str, ...]
     headers: tuple[Header, ...]
 
 
@@ -84,26 +75,13 @@ class PageLink:
 
 
 @dataclass(frozen=True)
-class Form:
-    """The filter form: what stands in its fields, and what it carries along unseen."""
-
-    values: dict[str, str]
-    hidden: Params
-    datasets: tuple[tuple[Named, bool], ...]
-    models: tuple[tuple[Named, bool], ...]
-    sorts: tuple[tuple[str, str], ...]
-    """Value and words of each choice of the sort field."""
-    sizes: tuple[tuple[str, str], ...]
-    opened: tuple[str, ...] = ()
-    """Models with a condition: their fields are shown from the start."""
-
-
-@dataclass(frozen=True)
 class ExplorerContext:
     """Everything that ``explorer/index.html`` reads."""
 
     page: Page
     title: str
+    stacks: tuple[tuple[str, ...], ...]
+    """Pair columns as they stand side by side; those of the two images one above the other."""
     headers: dict[str, Header]
     groups: tuple[ModelGroup, ...]
     chips: tuple[Chip, ...]
@@ -112,30 +90,44 @@ class ExplorerContext:
     next_url: str | None
     previous_url: str | None
     csv_url: str
+    json_lines_url: str
     json_url: str
+    summary_url: str
     count_url: str | None
     """Asks for the exact number, where the count stopped early."""
     form: Form
+    chooser: ColumnChooser
     back: str
     """The query string that leads back here, for the viewer."""
     start_url: str
     site_is_empty: bool
 
     @property
-    def with_dataset(self) -> bool:
-        """Whether rows of several datasets may stand in the table."""
-        scope = self.page.query.scope
-        return len(self.page.query.known_datasets if scope is None else scope) > 1
-
-    @property
-    def with_quality(self) -> bool:
-        """Whether any row has a quality to show."""
-        return any(row.quality_min is not None for row in self.page.rows)
-
-    @property
     def pair_columns(self) -> int:
-        """How many columns stand before those of the models."""
-        return 5 + self.with_dataset + self.with_quality
+        """How many columns stand before those of the models, the pictures among them."""
+        return 1 + len(self.stacks)
+
+    @property
+    def width_class(self) -> str:
+        """How wide the table is, for its style: as the page, or in a scroll box of its own."""
+        shown = sum(len(group.columns) for group in self.groups)
+        return "pair-table-fits" if shown <= MOST_FITTING else "pair-table-wide"
+
+    @property
+    def spelled_url(self) -> str | None:
+        """The query with ``_`` for spaces in names, where such a name was asked for in vain."""
+        query = self.page.query
+        filters = tuple(
+            replace(item, text=text, value=text)
+            if item.ref.name in ("identity1", "identity2")
+            and isinstance(item.value, str)
+            and (text := item.value.replace(" ", "_")) != item.value
+            else item
+            for item in query.filters
+        )
+        if filters == query.filters:
+            return None
+        return explorer_url(replace(query.place(), filters=filters))
 
     @property
     def rows_words(self) -> str:
@@ -150,32 +142,39 @@ class ExplorerContext:
 def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
     """Build the context of one page."""
     query = page.query
+    names = _pair_columns(page)
     headers = {
         name: _header(query, ColumnRef(PAIR_COLUMNS[name]), _label(PAIR_COLUMNS[name]))
-        for name in PAIR_HEADERS
+        for name in names
     }
     start = query.place()
+    bare = replace(start, size=DEFAULT_SIZE, columns=())
     return ExplorerContext(
         page=page,
         title=page.description,
+        stacks=stacked(names),
         headers=headers,
-        groups=tuple(_group(query, model) for model in query.models),
+        groups=tuple(group for model in query.models if (group := _group(query, model)).columns),
         chips=_chips(query),
         clear_url=explorer_url(
             ExplorerQuery(
                 datasets=query.datasets,
                 chosen_models=query.chosen_models,
                 sort=query.sort,
+                columns=query.columns,
                 size=query.size,
             )
         ),
         pages=_page_links(page),
         next_url=explorer_url(page.next) if page.next else None,
         previous_url=explorer_url(page.previous) if page.previous else None,
-        csv_url=_url("api.pairs_csv", start.with_size(DEFAULT_SIZE).params(count=False)),
-        json_url=_url("api.pairs", query.params()),
+        csv_url=_url("api.pairs_csv", replace(start, size=DEFAULT_SIZE).params(count=False)),
+        json_lines_url=_url("api.pairs_ndjson", bare.params(count=False)),
+        json_url=_url("api.pairs", replace(query, columns=()).params()),
+        summary_url=summary_url(query),
         count_url=None if page.count.exact else _url("explorer.index", _counted(query)),
-        form=_form(query, catalogue),
+        form=filter_form(query, catalogue),
+        chooser=column_chooser(query, names),
         back=query_text(query.params()),
         start_url=explorer_url(start),
         site_is_empty=not catalogue.datasets,
@@ -185,6 +184,11 @@ def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
 def explorer_url(query: ExplorerQuery) -> str:
     """Return the explorer's URL for a query."""
     return _url("explorer.index", query.params())
+
+
+def summary_url(query: ExplorerQuery) -> str:
+    """Return the URL of the counts, histograms and confusion of a query."""
+    return _url("explorer.summary", query.place().sorted_by().params(count=False))
 
 
 def viewer_url(pair_id: int, back: str, model: str | None = None) -> str:
@@ -208,12 +212,27 @@ def _label(column: Column) -> str:
     return words[0].upper() + words[1:]
 
 
+def _pair_columns(page: Page) -> tuple[str, ...]:
+    """Return the pair columns of the table; of the usual ones, those that tell rows apart."""
+    names = pair_columns(page.query)
+    if page.query.columns:
+        return names
+    scope = page.query.scope
+    idle = set()
+    if len(page.query.known_datasets if scope is None else scope) < 2:
+        idle.add("dataset")
+    if all(row.quality_min is None for row in page.rows):
+        idle.add("quality_min")
+    return tuple(name for name in names if name not in idle)
+
+
 def _group(query: ExplorerQuery, model: Named) -> ModelGroup:
+    names = model_columns(query, model)
     headers = tuple(
         _header(query, ColumnRef(MODEL_COLUMNS[name], model), _label(MODEL_COLUMNS[name]))
-        for name in MODEL_HEADERS
+        for name in names
     )
-    return ModelGroup(model, headers)
+    return ModelGroup(model, names, headers)
 
 
 def _header(query: ExplorerQuery, ref: ColumnRef, label: str) -> Header:
@@ -288,49 +307,3 @@ def _page_links(page: Page) -> tuple[PageLink, ...]:
         target = query.place(page=number if number > 1 else None)
         links.append(PageLink(number, explorer_url(target), current=number == current))
     return tuple(links)
-
-
-def _form(query: ExplorerQuery, catalogue: Catalogue) -> Form:
-    fields = set(PAIR_FIELDS)
-    fields |= {f"{model.name}.{name}" for model in query.models for name in MODEL_FIELDS}
-    values: dict[str, str] = {}
-    hidden: Params = []
-    for item in query.filters:
-        if item.parameter in fields and item.parameter not in values:
-            values[item.parameter] = item.text
-        else:
-            hidden.append((item.parameter, item.text))
-    if query.agree is not None:
-        values["agree"] = str(int(query.agree))
-    values["sort"] = ",".join(key.text for key in query.sort)
-    chosen = query.chosen_models
-    others = [model for model in catalogue.models if model not in chosen]
-    return Form(
-        values=values,
-        hidden=hidden,
-        datasets=tuple((dataset, dataset in query.datasets) for dataset in catalogue.datasets),
-        models=(*((m, True) for m in chosen), *((m, False) for m in others)),
-        sorts=_sorts(query),
-        sizes=tuple((str(size), str(size)) for size in sorted({*PAGE_SIZES, query.size})),
-        opened=tuple(
-            model.name
-            for model in query.models
-            if any(name.startswith(f"{model.name}.") for name in values)
-        ),
-    )
-
-
-def _sorts(query: ExplorerQuery) -> tuple[tuple[str, str], ...]:
-    """Return the common orders, and the present one where it is none of them."""
-    keys = [
-        SortKey(ColumnRef(MODEL_COLUMNS[name], model), descending)
-        for model in query.models
-        for name in ("confidence", "distance")
-        for descending in (False, True)
-    ]
-    choices = {"": "Pair id"}
-    choices |= {key.text: describe_key(query, key).capitalize() for key in keys}
-    present = ",".join(key.text for key in query.sort)
-    if present not in choices:
-        choices[present] = "; ".join(describe_key(query, key) for key in query.sort)
-    return tuple(choices.items())

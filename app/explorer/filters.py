@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from app.errors import BadQuery
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import (
+    MODEL_COLUMNS,
     PAIR_COLUMNS,
+    READERS,
     ColumnRef,
     Kind,
     Value,
@@ -35,10 +37,11 @@ MOST_SORT_KEYS: Final = 3
 MOST_PARAMETERS: Final = 100
 MOST_VALUES: Final = 500
 MOST_JOINED: Final = 16
+MOST_COLUMNS: Final = 100
 LONGEST_QUERY: Final = 8000
 LONGEST_VALUE: Final = 4096
 
-SINGLE: Final = ("agree", "sort", "size", "after", "before", "page", "count")
+SINGLE: Final = ("agree", "sort", "columns", "size", "after", "before", "page", "count")
 REPEATED: Final = ("dataset", "model")
 ID: Final = ColumnRef(PAIR_COLUMNS["id"])
 TYPES: Final[dict[Kind, type]] = {
@@ -49,6 +52,9 @@ TYPES: Final[dict[Kind, type]] = {
     Kind.LABEL: bool,
     Kind.DATASET: str,
 }
+
+# Of several bounds of one operator, the one that implies the others.
+TIGHTER: Final[dict[str, Callable[..., Any]]] = {"gt": max, "gte": max, "lt": min, "lte": min}
 
 Params = list[tuple[str, str]]
 T = TypeVar("T")
@@ -103,6 +109,9 @@ class ExplorerQuery:
     filters: tuple[Filter, ...] = ()
     agree: bool | None = None
     sort: tuple[SortKey, ...] = ()
+    columns: tuple[ColumnRef, ...] = ()
+    """What the table and the CSV hold, in this order; none means the usual. A column of models
+    without a model (``distance``) stands for that column of every shown model."""
     size: int = DEFAULT_SIZE
     count_all: bool = False
     page: int | None = None
@@ -144,7 +153,8 @@ class ExplorerQuery:
     @cached_property
     def binding(self) -> str:
         """The canonical text of everything that decides which rows come in which order."""
-        return urlencode(self.place().with_size(DEFAULT_SIZE).params(count=False))
+        bare = replace(self.place(), size=DEFAULT_SIZE, columns=())
+        return urlencode(bare.params(count=False))
 
     def params(self, *, count: bool = True) -> Params:
         """Return the URL parameters of this query, in a canonical order."""
@@ -155,6 +165,8 @@ class ExplorerQuery:
             params.append(("agree", str(int(self.agree))))
         if self.sort:
             params.append(("sort", ",".join(key.text for key in self.sort)))
+        if self.columns:
+            params.append(("columns", ",".join(ref.name for ref in self.columns)))
         if self.size != DEFAULT_SIZE:
             params.append(("size", str(self.size)))
         if self.count_all and count:
@@ -180,9 +192,34 @@ class ExplorerQuery:
         """Return the same query with ``size`` rows a page."""
         return replace(self, size=size)
 
+    def with_models(self, *models: Named) -> ExplorerQuery:
+        """Return the query beside other models, at its start; conditions stay."""
+        return replace(self.place(), chosen_models=models, models=models, columns=())
+
     def without_filter(self, gone: Filter) -> ExplorerQuery:
         """Return the query without one filter, at its start."""
         return replace(self.place(), filters=tuple(f for f in self.filters if f != gone))
+
+    def with_filters(self, *more: Filter) -> ExplorerQuery:
+        """Return the query with further conditions, at its start.
+
+        A bound replaces a looser one of the same operator, so that links do not pile them up: the
+        matching pairs are those of both in any case.
+        """
+        filters = list(self.filters)
+        for new in more:
+            rivals = [f for f in filters if (f.ref, f.operator) == (new.ref, new.operator)]
+            tighter = TIGHTER.get(new.operator.name)
+            if tighter is not None and rivals:
+                kept = tighter([*rivals, new], key=lambda item: item.value)
+                filters = [kept if f is rivals[0] else f for f in filters if f not in rivals[1:]]
+            elif new not in filters:
+                filters.append(new)
+        return replace(self.place(), filters=tuple(filters))
+
+    def with_agreement(self, agree: bool) -> ExplorerQuery:  # noqa: FBT001
+        """Return the pairs on which the shown models agree, or do not, at their start."""
+        return replace(self.place(), agree=agree)
 
     def without_agreement(self) -> ExplorerQuery:
         """Return the query without ``agree``, at its start."""
@@ -236,6 +273,7 @@ def parse_query(params: Iterable[tuple[str, str]], catalogue: Catalogue) -> Expl
         filters=tuple(filters),
         agree=one("agree", _choice("agree", {"0": False, "1": True}), None),
         sort=one("sort", lambda text: _parse_sort(text, catalogue), ()),
+        columns=one("columns", lambda text: _parse_columns(text, catalogue), ()),
         size=one("size", _whole("size", SIZES), DEFAULT_SIZE),
         count_all=one("count", _choice("count", {"all": True}), False),  # noqa: FBT003
         known_datasets=catalogue.datasets,
@@ -245,6 +283,14 @@ def parse_query(params: Iterable[tuple[str, str]], catalogue: Catalogue) -> Expl
             f"The query compares {len(query.joined)} models; at most {MOST_JOINED}. "
             "Choose them with model=."
         )
+    for ref in query.columns:
+        # Where no model is chosen, one that is not shown has no result on these datasets anyway.
+        if models and ref.model and ref.model not in models:
+            raise BadQuery(
+                f"columns names {ref.name}, but model= does not choose {ref.model.name}.",
+                parameter="columns",
+                allowed=[model.name for model in models],
+            )
     places = [name for name in ("after", "before", "page") if chosen[name]]
     if len(places) > 1:
         raise BadQuery(
@@ -331,6 +377,24 @@ def _parse_sort(text: str, catalogue: Catalogue) -> tuple[SortKey, ...]:
     return tuple(keys)
 
 
+def _parse_columns(text: str, catalogue: Catalogue) -> tuple[ColumnRef, ...]:
+    names = text.split(",")
+    if len(names) > MOST_COLUMNS:
+        raise BadQuery(
+            f"columns lists {len(names)} columns; at most {MOST_COLUMNS}.", parameter="columns"
+        )
+    refs = []
+    for name in names:
+        if name in MODEL_COLUMNS:
+            refs.append(ColumnRef(MODEL_COLUMNS[name]))
+        else:
+            refs.append(parse_column(name, catalogue, parameter="columns"))
+    for place, ref in enumerate(refs):
+        if ref in refs[:place]:
+            raise BadQuery(f"columns names {ref.name} twice.", parameter="columns", value=text)
+    return tuple(refs)
+
+
 def _parse_filter(name: str, text: str, catalogue: Catalogue) -> Filter:
     column, separator, operator_name = name.rpartition("__")
     if not separator:
@@ -366,6 +430,23 @@ def _parse_filter(name: str, text: str, catalogue: Catalogue) -> Filter:
     if len(parts) > MOST_VALUES:
         raise BadQuery(f"{name} lists {len(parts)} values; at most {MOST_VALUES}.", parameter=name)
     return Filter(ref, op, text, tuple(dict.fromkeys(read(part) for part in parts)))
+
+
+def make_filter(ref: ColumnRef, operator: str, text: str) -> Filter:
+    """Return the condition that the parameter ``ref__operator=text`` means; for links of pages.
+
+    Raises
+    ------
+    ValueError
+        Where ``text`` is no value of the column.
+    """
+    op = OPERATORS[operator]
+    kind = op.reads or ref.column.kind
+    values = [READERS[kind](part) for part in (text.split(",") if op.many else [text])]
+    if any(value is None for value in values):
+        raise ValueError(f"{ref.name}__{operator}={text}: expected {kind.value}")
+    known = tuple(value for value in values if value is not None)
+    return Filter(ref, op, text, known if op.many else known[0])
 
 
 def query_text(params: Params) -> str:

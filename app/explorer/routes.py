@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request
+from dataclasses import replace
+
+from flask import Blueprint, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from app.explorer.catalogue import load_catalogue
-from app.explorer.context import explorer_context, explorer_url, viewer_url
+from app.explorer.context import explorer_context, explorer_url, summary_url, viewer_url
 from app.explorer.filters import parse_query, read_query_string
 from app.explorer.page import fetch_page
+from app.explorer.search import basket_url, form_params
+from app.explorer.summary_cache import cache_of
+from app.explorer.summary_context import summary_context
 from app.extensions import db
 
 blueprint = Blueprint("explorer", __name__, url_prefix="/explorer")
@@ -24,14 +29,27 @@ def index() -> str:
     return render_template("explorer/index.html", context=context, viewer_url=viewer_url)
 
 
+@blueprint.get("/summary")
+def summary() -> str:
+    """Show counts, histograms and confusion of the pairs that the URL asks for."""
+    session = db.session()
+    query = parse_query(read_query_string(request.query_string), load_catalogue(session))
+    found = cache_of(current_app).get(session, query)
+    context = summary_context(
+        replace(found, query=query.place()), link=explorer_url, retry_url=summary_url(query)
+    )
+    return render_template("explorer/summary.html", context=context)
+
+
 @blueprint.get("/search")
 def search() -> Response:
-    """Take the filter form: drop the fields that were left empty, and go to the query itself.
-
-    The grammar knows no empty values, and a page has one address, so the form does not lead
-    straight to the explorer.
-    """
-    params = read_query_string(request.query_string)
-    filled = [(name, value) for name, value in params if value]
-    query = parse_query(filled, load_catalogue(db.session()))
+    """Take a form and go to the query that it asks for."""
+    params = form_params(read_query_string(request.query_string))
+    query = parse_query(params, load_catalogue(db.session()))
     return redirect(explorer_url(query), code=303)
+
+
+@blueprint.get("/basket")
+def basket() -> Response:
+    """Take the ticked pairs and go to what is to be done with them."""
+    return redirect(basket_url(read_query_string(request.query_string)), code=303)

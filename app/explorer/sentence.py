@@ -14,6 +14,8 @@ CLAUSES: Final = {
     "prediction": ("that {model} calls genuine", "that {model} calls impostor"),
     "explained": ("explained for {model}", "not explained for {model}"),
 }
+MOST_LISTED: Final = 8
+"""Values of a condition that are written out."""
 LABELS: Final = {True: "genuine", False: "impostor"}
 
 
@@ -107,6 +109,8 @@ def _plain_filters(query: ExplorerQuery) -> list[Filter]:
 def _value_words(item: Filter) -> str:
     quoted = item.ref.column.kind is Kind.TEXT
     texts = item.text.split(",") if item.operator.many else [item.text]
+    if len(texts) > MOST_LISTED:
+        return f"{len(texts)} given values"
     return _joined([f"“{text}”" if quoted else text for text in texts], "or")
 
 

@@ -1,63 +1,154 @@
-"""Curated ways into the explorer: plain URLs of the query grammar."""
+"""Curated ways into the explorer: plain URLs of the query grammar, only those that lead to rows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from app.pages.overview import Overview
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from app.explorer.filters import MOST_JOINED
+from app.extensions import db
+from app.models import Pair, Result
+from app.pages.overview import Overview, OverviewRow
+
+Parameters = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Collection:
-    """A named query."""
+    """A named query, on the data where it tells most, and the same query elsewhere."""
 
     title: str
     about: str
     url: str
+    more: tuple[tuple[str, str], ...] = ()
+    """Name and URL of the other datasets and models that it leads to rows on."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What decides whether a collection leads to rows."""
+
+    wrong: dict[tuple[int, int, bool], int]
+    """Wrong predictions by dataset, model and prediction (true: genuine)."""
+    disputed: frozenset[int]
+    """Datasets with a pair on which two models differ."""
+    with_quality: frozenset[int]
 
 
 def collections_of(overview: Overview) -> list[Collection]:
-    """Return the queries that fit the data: around the best model that explains anything."""
-    if not overview.rows:
+    """Return the collections of this site: the best model that explains anything comes first."""
+    rows = sorted(
+        overview.rows,
+        key=lambda each: (each.explained > 0, each.evaluation.accuracy),
+        reverse=True,
+    )
+    if not rows:
         return []
-    row = max(overview.rows, key=lambda each: (each.explained > 0, each.evaluation.accuracy))
-    dataset, model = row.dataset.name, row.model.name
+    facts = _facts(db.session(), rows)
 
-    def url(*parameters: tuple[str, str]) -> str:
-        start = (("dataset", dataset), ("model", model))
-        return "/explorer?" + urlencode([*start, *parameters])
+    def has_wrong(row: OverviewRow, *, called_genuine: bool) -> bool:
+        return facts.wrong.get((row.dataset.id, row.model.id, called_genuine), 0) > 0
 
-    collections = [
-        Collection(
+    found = [
+        _per_model(
             "Hardest false accepts",
-            f"Different people whom {row.model.title} is surest to be the same",
-            url(("genuine", "0"), (f"{model}.correct", "0"), ("sort", f"{model}.distance")),
+            "Different people whom {model} puts nearest to each other",
+            [row for row in rows if has_wrong(row, called_genuine=True)],
+            lambda m: [("genuine", "0"), (f"{m}.correct", "0"), ("sort", f"{m}.distance")],
         ),
-        Collection(
+        _per_model(
             "Hardest false rejects",
-            f"The same person, and {row.model.title} puts the two pictures furthest apart",
-            url(("genuine", "1"), (f"{model}.correct", "0"), ("sort", f"-{model}.distance")),
+            "The same person, and {model} puts the two pictures furthest apart",
+            [row for row in rows if has_wrong(row, called_genuine=False)],
+            lambda m: [("genuine", "1"), (f"{m}.correct", "0"), ("sort", f"-{m}.distance")],
         ),
-        Collection(
+        _per_model(
             "Least sure",
-            "Pairs at the threshold, where the prediction is nearly a coin toss",
-            url(("sort", f"{model}.confidence")),
+            "Pairs at the threshold, where the prediction of {model} is nearly a coin toss",
+            [row for row in rows if row.evaluation.pair_count],
+            lambda m: [("sort", f"{m}.confidence")],
         ),
-        Collection(
-            "Explained pairs",
-            "Only pairs with maps to look at",
-            url((f"{model}.explained", "1"), ("sort", f"{model}.confidence")),
+        _per_dataset(
+            "Most disputed",
+            "One model says the same, another different, and both are sure of it",
+            [row for row in rows if row.dataset.id in facts.disputed],
+            _disputed,
+        ),
+        _per_dataset(
+            "Lowest quality",
+            "Where an image is so poor that a model may have little to go by",
+            [row for row in rows if row.dataset.id in facts.with_quality],
+            lambda _models: [("quality_min__isnull", "0"), ("sort", "quality_min")],
+        ),
+        _per_model(
+            "Explained only",
+            "Pairs with maps of {model} to look at, the least sure first",
+            [row for row in rows if row.explained],
+            lambda m: [(f"{m}.explained", "1"), ("sort", f"{m}.confidence")],
         ),
     ]
-    others = [r.model.name for r in overview.rows if r.dataset.name == dataset]
-    if len(others) > 1:
-        query = [("dataset", dataset), *(("model", name) for name in others), ("agree", "0")]
-        collections.append(
-            Collection(
-                "Where models disagree",
-                "One says the same, another different: the best place to compare maps",
-                "/explorer?" + urlencode(query),
-            )
+    return [collection for collection in found if collection]
+
+
+def _per_model(
+    title: str, about: str, rows: list[OverviewRow], parameters: Callable[[str], Parameters]
+) -> Collection | None:
+    def url(row: OverviewRow) -> str:
+        name = row.model.name
+        return _url([("dataset", row.dataset.name), ("model", name), *parameters(name)])
+
+    if not rows:
+        return None
+    more = tuple((f"{row.model.name} on {row.dataset.name}", url(row)) for row in rows[1:])
+    return Collection(title, about.format(model=rows[0].model.title), url(rows[0]), more)
+
+
+def _per_dataset(
+    title: str, about: str, rows: list[OverviewRow], parameters: Callable[[list[str]], Parameters]
+) -> Collection | None:
+    models: dict[str, list[str]] = {}
+    for row in rows:
+        models.setdefault(row.dataset.name, []).append(row.model.name)
+    urls = [(name, _url([("dataset", name), *parameters(seen)])) for name, seen in models.items()]
+    if not urls:
+        return None
+    return Collection(title, about, urls[0][1], tuple(urls[1:]))
+
+
+def _disputed(models: list[str]) -> Parameters:
+    shown = models[:MOST_JOINED]
+    keys = ",".join(f"-{name}.confidence" for name in shown[:2])
+    return [*(("model", name) for name in shown), ("agree", "0"), ("sort", keys)]
+
+
+def _url(parameters: Parameters) -> str:
+    return "/explorer?" + urlencode(parameters, safe=",")
+
+
+def _facts(session: Session, rows: Iterable[OverviewRow]) -> _Facts:
+    key = (Result.dataset_id, Result.model_id, Result.prediction)
+    wrong = {
+        (dataset, model, prediction): count
+        for dataset, model, prediction, count in session.execute(
+            select(*key, func.count()).where(Result.correct.is_(False)).group_by(*key)
         )
-    return collections
+    }
+    # The models of a dataset disagree where one is right and another is not: the few mistakes of
+    # each are looked up, not all pairs.
+    one, other = aliased(Result), aliased(Result)
+    disputed = session.scalars(
+        select(one.dataset_id)
+        .join(other, (other.pair_id == one.pair_id) & (other.model_id != one.model_id))
+        .where(one.correct.is_(False), other.correct.is_(True))
+        .distinct()
+    )
+    with_quality = session.scalars(
+        select(Pair.dataset_id)
+        .where(Pair.quality_min.is_not(None), Pair.dataset_id.in_({r.dataset.id for r in rows}))
+        .distinct()
+    )
+    return _Facts(wrong, frozenset(disputed), frozenset(with_quality))

@@ -1,51 +1,100 @@
-/* The explorer, enhanced. Everything here also works by plain links and the form's button.
+/* The explorer, enhanced. Everything here also works by plain links and the forms' buttons.
 
-   [data-explorer]   the part of the page that a new query replaces, without a full load
-   [data-filters]    the form: sent when a field changes
-   a[data-add]       the head of a column: with Shift or Ctrl it adds a sort key
-   tr[data-row]      a pair: j and k walk, Enter opens its a[data-open]; n and p turn the page */
+   [data-explorer]       the part of the page that a new query replaces, without a full load
+   [data-filters]        the form: sent when a field changes; [data-form-problem] says what is wrong
+   [data-column-form]    the form of columns, in dialog[data-columns]; a[data-columns-open] opens it
+   a[data-add]           the head of a column: with Shift or Ctrl it adds a sort key
+   tr[data-row]          a pair: j and k walk, Enter opens its a[data-open], x ticks it, n and p
+                         turn the page
+   [data-summary]        where the counts of the query come in once the table is there; its URL */
 
+import { Basket } from "./basket.js";
 import { bindKeys } from "./keys.js";
+import { suggestIdentities } from "./identities.js";
 
 const SWAPPED = "[data-explorer]";
 let loading = null;
 let shown = window.location.pathname + window.location.search;
+const basket = new Basket();
 
 function root() {
   return document.querySelector(SWAPPED);
+}
+
+/* Get a page; its text says why where the query was refused. */
+async function load(url, signal) {
+  const answer = await fetch(url, { signal, headers: { Accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return { page, address: answer.url, status: answer.status };
 }
 
 /* Load a query and put it in place of the present one; on any surprise, go there the plain way. */
 async function show(url, { remember = true } = {}) {
   loading?.abort();
   loading = new AbortController();
-  const { signal } = loading;
   root().setAttribute("aria-busy", "true");
-  let page;
-  let address;
+  let found;
   try {
-    const answer = await fetch(url, { signal, headers: { Accept: "text/html" } });
-    page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    address = answer.url;
-    if (!answer.ok || !page.querySelector(SWAPPED)) throw new Error("not a list of pairs");
+    found = await load(url, loading.signal);
   } catch (error) {
     if (error.name !== "AbortError") window.location.assign(url);
     return;
   }
+  const fresh = found.page.querySelector(SWAPPED);
+  if (found.status === 400 && remember) {
+    root().removeAttribute("aria-busy");
+    complain(found.page.querySelector(".lede")?.textContent ?? "This query cannot be answered.");
+  } else if (found.status !== 200 || !fresh) {
+    window.location.assign(url);
+  } else {
+    swap(fresh, found.page.title);
+    if (remember) window.history.pushState(null, "", found.address);
+    shown = window.location.pathname + window.location.search;
+  }
+}
+
+function swap(fresh, title) {
   const focused = document.activeElement?.id;
   const open = [...root().querySelectorAll("details[open][data-keep]")].map((d) => d.dataset.keep);
   const unfolded = document.getElementById("filters-open")?.checked ?? false;
-  root().replaceWith(document.adoptNode(page.querySelector(SWAPPED)));
+  root().replaceWith(document.adoptNode(fresh));
   for (const name of open) root().querySelector(`details[data-keep="${name}"]`)?.setAttribute("open", "");
   document.getElementById("filters-open").checked = unfolded;
-  document.title = page.title;
+  document.title = title;
   document.querySelector("[data-status]").textContent = root().querySelector("h1").textContent;
-  if (remember) window.history.pushState(null, "", address);
-  shown = window.location.pathname + window.location.search;
+  ready({ summaryOpen: open.includes("summary") });
   const field = focused && document.getElementById(focused);
   if (field) {
     field.focus({ preventScroll: true });
     if (field.type === "search" || field.type === "text") field.setSelectionRange(field.value.length, field.value.length);
+  }
+}
+
+function complain(message) {
+  const problem = root().querySelector("[data-form-problem]");
+  problem.textContent = message;
+  problem.hidden = false;
+}
+
+/* What every list needs, the first and those that come in its place. */
+function ready({ summaryOpen = false } = {}) {
+  basket.attach();
+  for (const field of root().querySelectorAll("[data-identities]")) suggestIdentities(field);
+  loadSummary(summaryOpen);
+}
+
+/* The counts come after the table; without them the link to their page stays. */
+async function loadSummary(open) {
+  const place = root().querySelector("[data-summary]");
+  if (!place?.dataset.summary) return;
+  try {
+    const { page, status } = await load(place.dataset.summary, loading?.signal);
+    const counts = page.querySelector("[data-summary]");
+    if (status !== 200 || !counts || !place.isConnected) return;
+    if (!open) counts.querySelector("details").removeAttribute("open");
+    place.replaceWith(document.adoptNode(counts));
+  } catch (error) {
+    if (error.name !== "AbortError") console.info("No counts of these pairs:", error.message);
   }
 }
 
@@ -62,13 +111,18 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  const form = event.target.closest("[data-filters]");
+  const form = event.target.closest("[data-filters], [data-column-form]");
   if (!form) return;
   event.preventDefault();
   show(formUrl(form));
 });
 
 document.addEventListener("click", (event) => {
+  const columns = event.target.closest("[data-columns-open]");
+  if (columns) {
+    event.preventDefault();
+    document.querySelector("dialog[data-columns]").showModal();
+  }
   const link = event.target.closest("a[data-add]");
   if (!link || !(event.shiftKey || event.ctrlKey || event.metaKey) || event.button !== 0) return;
   event.preventDefault();
@@ -100,9 +154,13 @@ bindKeys({
   k: () => walk(-1),
   n: () => document.querySelector("a[data-next]")?.click(),
   p: () => document.querySelector("a[data-previous]")?.click(),
+  x: () => document.querySelector("tr.is-current [data-pick]")?.click(),
+  c: () => document.querySelector("[data-basket-two]:not(:disabled)")?.click(),
 });
 
 document.addEventListener("focusin", (event) => {
   const row = event.target.closest("tr[data-row]");
   if (row) for (const other of rows()) other.classList.toggle("is-current", other === row);
 });
+
+ready();

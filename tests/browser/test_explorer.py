@@ -82,6 +82,7 @@ def test_nothing_sticks_out_at_any_width(
     assert page.evaluate("document.documentElement.scrollWidth") == width
     if "second" in query and width == 1440:
         head = page.locator(".pair-table thead")
+        page.locator("tr[data-row]").nth(1).hover()
         page.mouse.wheel(0, 1500)
         expect(head).to_be_in_viewport()
     context.close()
@@ -93,6 +94,7 @@ def test_the_form_unfolds_on_a_narrow_screen_and_stays_so(chromium: Browser, sit
     page.goto(f"{site}/explorer")
     expect(page.locator("[name=genuine]")).to_be_hidden()
     page.check("#filters-open")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.select_option("[name=genuine]", "1")
     expect(page).to_have_url(re.compile("genuine=1"))
     expect(page.locator("[name=genuine]")).to_be_visible()
@@ -114,3 +116,136 @@ def test_a_question_mark_lists_the_keys(explorer: Page) -> None:
     explorer.locator("[name=fold]").focus()
     explorer.keyboard.press("?")
     expect(listed).to_be_hidden()
+
+
+# ------------------------------------------------------------------------------ a person's tasks
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_pairs_that_two_models_accept_are_a_few_clicks_away(
+    chromium: Browser, site: str, scripts: bool
+) -> None:
+    context = new_context(chromium, java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(f"{site}/explorer")
+    fields = {"genuine": "1", "first.prediction": "genuine", "second.prediction": "genuine"}
+    page.check("[name=dataset][value=alpha]", force=True)
+    if scripts:
+        expect(page).to_have_url(re.compile("dataset=alpha"))
+    page.locator("details.model-filters summary").click()
+    for name, value in fields.items():
+        page.select_option(f"[name='{name}']", value)
+        if scripts:
+            expect(page).to_have_url(re.compile(f"{re.escape(name)}={value}"))
+    page.fill("[name='first.confidence__gte']", "0.5")
+    page.get_by_role("button", name="Show pairs").click()
+    expect(page).to_have_url(re.compile(r"first\.confidence__gte=0\.5"))
+    page.locator("th a.sort[title^='first.confidence']").click()
+    page.locator("th a.sort[title^='first.confidence']").click()
+    expect(page).to_have_url(re.compile(r"sort=-first\.confidence"))
+    heading = "pairs? that first calls genuine and that second calls genuine"
+    expect(page.locator("h1")).to_have_text(re.compile(f"Alpha genuine {heading}"))
+    page.locator("tr[data-row] th a").first.click()
+    expect(page).to_have_url(re.compile(r"/viewer/\d+\?results=dataset"))
+    context.close()
+
+
+def test_counts_come_after_the_table_and_lead_to_their_pairs(explorer: Page) -> None:
+    expect(explorer.get_by_role("link", name="first wrong")).to_be_visible()
+    more = explorer.locator("details.summary-more")
+    expect(more).not_to_have_attribute("open", "")
+    more.locator("summary").click()
+    told = explorer.get_by_role("link", name="impostor pairs that first calls genuine")
+    number = told.locator("b").inner_text()
+    told.focus()
+    explorer.keyboard.press("Enter")
+    pairs = "pair" if number == "1" else "pairs"
+    expect(explorer.locator("h1")).to_have_text(
+        f"{number} impostor {pairs} that first calls genuine"
+    )
+    bar = explorer.locator(".model-part a[aria-label*='impostor, distance']").first
+    explorer.goto(explorer.url)
+    explorer.locator("details.summary-more summary").click()
+    label = bar.get_attribute("aria-label") or ""
+    bar.focus()
+    explorer.keyboard.press("Enter")
+    expect(explorer.locator("h1")).to_have_text(re.compile(f"^{label.split()[0]} "))
+
+
+def test_without_scripts_the_counts_have_a_page(chromium: Browser, site: str) -> None:
+    context = new_context(
+        chromium, java_script_enabled=False, viewport={"width": 390, "height": 800}
+    )
+    page = context.new_page()
+    page.goto(f"{site}/explorer?genuine=0")
+    page.get_by_role("link", name="Facets, histograms and confusion of these pairs").click()
+    expect(page.locator("h1")).to_have_text("45 impostor pairs")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.get_by_role("link", name="wrong").first.click()
+    expect(page.locator("h1")).to_have_text(re.compile("impostor pairs? that first gets wrong"))
+    context.close()
+
+
+def test_ticks_last_from_page_to_page_and_name_their_pairs(explorer: Page, site: str) -> None:
+    expect(explorer.locator("[data-basket]")).to_be_hidden()
+    explorer.get_by_label("Tick pair 2").check()
+    explorer.keyboard.press("n")
+    expect(explorer.locator("tr[data-row] th").first).to_have_text("Pair 11")
+    explorer.keyboard.press("j")
+    explorer.keyboard.press("x")
+    expect(explorer.locator("[data-basket-count]")).to_have_text("2 pairs ticked")
+    expect(explorer.get_by_role("button", name="Compare two")).to_be_enabled()
+    explorer.get_by_role("button", name="Show only these").click()
+    expect(explorer).to_have_url(re.compile(r"\?size=10&id__in=2,11$|\?id__in=2,11&size=10$"))
+    expect(explorer.locator("tr[data-row]")).to_have_count(2)
+    expect(explorer.get_by_label("Tick pair 11")).to_be_checked()
+    with explorer.expect_request(re.compile("/viewer/2/compare")) as asked:
+        explorer.keyboard.press("c")
+    assert asked.value.url.endswith("pin=11")
+    explorer.wait_for_url(re.compile("/viewer/2/compare"))
+    explorer.goto(f"{site}/explorer?size=10")
+    explorer.get_by_role("button", name="Untick all").click()
+    expect(explorer.get_by_label("Tick pair 2")).not_to_be_checked()
+    expect(explorer.locator("[data-basket]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_columns_are_chosen(chromium: Browser, site: str, scripts: bool) -> None:
+    context = new_context(chromium, java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(f"{site}/explorer?size=10")
+    page.get_by_role("link", name="Columns").click()
+    page.get_by_role("checkbox", name="threshold").check()
+    page.get_by_role("checkbox", name="distance").uncheck()
+    page.get_by_role("button", name="Show these columns").click()
+    expect(page).to_have_url(re.compile("columns=id,.*threshold"))
+    expect(page.locator("th a.sort", has_text="Threshold").first).to_be_visible()
+    expect(page.locator("th a.sort", has_text="Distance")).to_have_count(0)
+    context.close()
+
+
+def test_names_are_suggested_while_typing(explorer: Page) -> None:
+    explorer.locator("[name=identity1__contains]").press_sequentially("ada")
+    option = explorer.locator("#l-identity1__contains option")
+    expect(option).to_have_attribute("value", "Ada_Lovelace")
+
+
+def test_a_wrong_entry_is_told_beside_the_form(explorer: Page) -> None:
+    explorer.fill("[name=fold]", "x")
+    explorer.keyboard.press("Enter")
+    expect(explorer.get_by_role("alert")).to_contain_text("fold='x' is not a whole number")
+    assert explorer.evaluate("window.kept")
+    explorer.fill("[name=fold]", "1")
+    explorer.keyboard.press("Enter")
+    expect(explorer).to_have_url(re.compile("fold=1"))
+    expect(explorer.locator("[data-form-problem]")).to_be_hidden()
+
+
+def test_a_second_sort_key_needs_no_modifier(explorer: Page) -> None:
+    explorer.select_option("[name=sort1]", "fold")
+    expect(explorer).to_have_url(re.compile("sort=fold"))
+    explorer.select_option("[name=sort2]", "first.distance")
+    expect(explorer).to_have_url(re.compile("sort=fold,first.distance"))
+    explorer.select_option("[name='sort2.way']", "down")
+    expect(explorer).to_have_url(re.compile("sort=fold,-first.distance"))
+    expect(explorer.locator("th[aria-sort=ascending] .sort-badge")).to_have_text("↑1")
