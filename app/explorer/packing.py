@@ -39,7 +39,7 @@ PAIR_NAMES: Final = tuple(name for name in PAIR_COLUMNS if name in KINDS)
 RESULT_NAMES: Final = tuple(MODEL_COLUMNS)
 HEADER: Final = np.dtype([("names", "<i4"), ("width", "<i4")])
 
-Numbers: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[np.floating[Any]]
 """(pairs,): whole numbers and flags too, all of them exact; NaN where the value is missing."""
 
 
@@ -100,10 +100,13 @@ def unpack(kind: Kind, data: bytes, size: int | None = None) -> Array:
     dtype = DTYPES[kind]
     if size is not None and len(data) != size * dtype.itemsize:
         raise UnfitError(f"{len(data)} bytes for {size} values of {dtype.itemsize}")
-    array: Numbers = np.frombuffer(data, dtype).astype(np.float64)
-    if kind in (Kind.FLAG, Kind.LABEL):
-        array[array < 0] = np.nan
-    return array
+    raw = np.frombuffer(data, dtype)
+    if kind not in (Kind.FLAG, Kind.LABEL):
+        numbers: Numbers = raw.astype(np.float64, copy=False)
+        return numbers
+    flags = raw.astype(np.float32)  # half the memory to touch, and as exact
+    flags[raw < 0] = np.nan
+    return flags
 
 
 def _unpack_text(data: bytes, size: int | None) -> Text:
