@@ -410,7 +410,8 @@ def _print(name: str, facts: dict[str, Any], times: dict[str, Times], plans: lis
 
 
 def _write(output: Path, report: dict[str, Any]) -> None:
-    if output.is_dir():
+    if output.suffix != ".json":
+        output.mkdir(parents=True, exist_ok=True)
         today = datetime.now(UTC).date().isoformat()
         output = output / f"{today}-{report['versions']['commit']}.json"
     output.write_text(json.dumps(report, indent=1) + "\n")
