@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.models import FoldScore
-from app.pages.charts import confidence_at, sigmoid_at
+from app.cscore import confidence_at, sigmoid_at
 
 BINS: Final = 400
 """Bins of the C-Score's histogram on [0, 2] (the paper's number)."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.models import FoldScore
-from app.pages.charts import confidence_at
+from app.cscore import confidence_at
 from compute.cscore import CScore
 
 
