@@ -22,7 +22,7 @@ from app.viewer.deviations import ROWS, row_name, unpack
 from app.viewer.explained import ExplainedPair, explain_command
 from app.viewer.maps import chosen_map, shown_map
 from app.viewer.walk import Walk, walk_from
-from app.viewer.words import strongest_text, view_text
+from app.viewer.words import about_text
 from compute.xmaps import SimilarityMap
 
 FIRST_MODELS: Final = 4
@@ -329,10 +329,10 @@ def _panel(
         shown = shown_map(found, fitting, shared=limit)
         name = "Left" if side == 1 else "Right"
         image = pair.image1_row if side == 1 else pair.image2_row
-        about = f"{name} face, {image.identity.replace('_', ' ')}: {view_text(fitting)}"
+        subject = f"{name} face, {image.identity.replace('_', ' ')}"
+        about = about_text(subject, model.title, shown, fitting)
         picture = _picture_url(cell, fitting, side, limit, explained)
-        words = "; ".join(filter(None, (about, strongest_text(shown))))
-        faces.append(Face(picture, words, shown.scale))
+        faces.append(Face(picture, about, shown.scale))
     return Panel(url, tuple(faces), flat=explained.explanation.status == "flat")
 
 
