@@ -120,7 +120,9 @@ def _count(session: Session, evaluation: Evaluation) -> dict[int, Counts]:
         .join(Result, Result.pair_id == Pair.id)
         .where(Result.model_id == evaluation.model_id, Result.dataset_id == evaluation.dataset_id)
     ).all()
-    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    # Value by value: from a list of rows numpy takes fifty times as long.
+    numbers = (value for row in rows for value in row)
+    table = np.fromiter(numbers, np.float64, count=3 * len(rows)).reshape(-1, 3)
     fold, genuine, distance = table.T
     # numpy's own bins, to the last bit at their edges: the fit was made with them.
     return {
