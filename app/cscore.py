@@ -21,7 +21,7 @@ class Fitted(Protocol):
     def b(self) -> float: ...  # noqa: D102
 
 
-def share_genuine_at(fold: Fitted, distance: float) -> float:
+def sigmoid_at(fold: Fitted, distance: float) -> float:
     """Return c(d) of eq. (2), clipped to [0, 1]: the fitted share of genuine pairs."""
     # The exponent is bounded: beyond 500 the sigmoid is 0 or 1 to the last digit.
     exponent = min(500.0, max(-500.0, -fold.k * (distance - fold.d0)))
@@ -30,5 +30,5 @@ def share_genuine_at(fold: Fitted, distance: float) -> float:
 
 def confidence_at(fold: Fitted, distance: float) -> float:
     """Return the C-Score of eq. (3), clipped to [0.5, 1]."""
-    c = share_genuine_at(fold, distance)
+    c = sigmoid_at(fold, distance)
     return min(1.0, max(0.5, c if distance <= fold.threshold else 1 - c))

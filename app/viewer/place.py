@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.charts import Bar, Plot, make_plot
-from app.cscore import share_genuine_at
+from app.cscore import sigmoid_at
 from app.models import FoldScore, Pair, Result
 from app.viewer.distribution import EDGES, TrainingDistances, fetch_fold, fetch_training
 
@@ -137,7 +137,7 @@ def draw_place(fold: FoldScore, result: Result, training: TrainingDistances) -> 
     return Place(
         fold=fold,
         result=result,
-        share=share_genuine_at(fold, result.distance),
+        share=sigmoid_at(fold, result.distance),
         training=training,
         curve_plot=share,
         histogram=histogram,
@@ -145,7 +145,7 @@ def draw_place(fold: FoldScore, result: Result, training: TrainingDistances) -> 
             f"M{share.x.place(d):.1f},{share.y.place(ratio):.1f}h0"
             for d, ratio in zip(training.centres, training.ratio, strict=True)
         ),
-        curve=share.path(EDGES, (share_genuine_at(fold, float(d)) for d in EDGES)),
+        curve=share.path(EDGES, (sigmoid_at(fold, float(d)) for d in EDGES)),
         genuine_bars=histogram.bars(edges.tolist(), genuine.tolist()),
         impostor_bars=histogram.bars(edges.tolist(), impostor.tolist()),
         table=tuple(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from app.cscore import confidence_at, share_genuine_at
+from app.cscore import confidence_at, sigmoid_at
 from app.models import Evaluation, FoldScore, Pair, Result
 from app.viewer.distribution import EDGES, TrainingDistances, fetch_training
 from app.viewer.place import draw_place, place_of
@@ -119,7 +119,7 @@ def test_curve_and_point_are_the_library_s(session: Session) -> None:
     for i in (0, 100, 140, 200, 400):
         x, y = map(float, points[i])
         assert x == pytest.approx(place.curve_plot.x.place(i / 200), abs=0.006)
-        c = share_genuine_at(fold, i / 200)
+        c = sigmoid_at(fold, i / 200)
         assert y == pytest.approx(place.curve_plot.y.place(c), abs=0.006)
     assert place.dots.count("M") == np.count_nonzero(counts.genuine + counts.impostor)
     assert sum(bar.count for bar in place.genuine_bars) == place.genuine_count == 200
