@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.models import FoldScore
 from app.cscore import confidence_at, sigmoid_at
+from app.models import FoldScore
 
 BINS: Final = 400
 """Bins of the C-Score's histogram on [0, 2] (the paper's number)."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.models import FoldScore
 from app.cscore import confidence_at
+from app.models import FoldScore
 from compute.cscore import CScore
 
 
