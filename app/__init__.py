@@ -44,6 +44,7 @@ def _register_pages(app: Flask) -> None:
     from app.explorer.routes import blueprint as explorer
     from app.pages.routes import blueprint as pages
     from app.viewer.api import blueprint as explanations
+    from app.viewer.compare_routes import blueprint as comparison
     from app.viewer.context import scientific
     from app.viewer.media import blueprint as media
     from app.viewer.routes import blueprint as viewer
@@ -56,6 +57,7 @@ def _register_pages(app: Flask) -> None:
         api,
         docs,
         viewer,
+        comparison,
         media,
         explanations,
         data,

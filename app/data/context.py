@@ -141,7 +141,7 @@ def _shown_model(versions: Sequence[Release]) -> ShownModel:
     key = newest.key
     return ShownModel(
         title=newest.model_title or key.model,
-        evaluation_url=url_for("pages.evaluation", model=key.model, dataset=key.dataset),
+        evaluation_url=url_for("evaluations.evaluation", model=key.model, dataset=key.dataset),
         newest=_shown_version(newest),
         older=tuple(map(_shown_version, versions[1:])),
         croissant_url=file_url(newest, CROISSANT),

@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.cscore import confidence_at, sigmoid_at
 from app.models import FoldScore
-from app.pages.charts import confidence_at, sigmoid_at
 
 BINS: Final = 400
 """Bins of the C-Score's histogram on [0, 2] (the paper's number)."""

@@ -25,8 +25,8 @@ LARGEST_WEIGHT: Final = 100.0
 TOP_OF_MASK: Final = 20
 """Per cent of the picture that a masked view leaves, where the URL does not say."""
 
-_STAGE: Final = ("zoom", "x", "y")
-"""How the stage is looked at; the pictures themselves do not depend on it."""
+_STAGE: Final = ("zoom", "x", "y", "pin")
+"""How the stage is looked at and what stands beside it; the pictures do not depend on it."""
 _SINGLE: Final = (
     *("model", "spec", "method", "view", "sign", "top", "base", "colours", "normalise", "scale"),
     *("blend", "compare", "split", "mask", *_STAGE),
@@ -83,6 +83,8 @@ class Choice:
         Screen pixels per pixel of the faces, 1 to 16; 0 for what fits.
     x, y
         Column and row in the middle of a zoomed stage.
+    pin
+        Id of the pair to compare others with; 0 for none.
     results
         Query string of the explorer page to go back to; carried along as it is.
 
@@ -111,6 +113,7 @@ class Choice:
     zoom: int = 0
     x: int = 56
     y: int = 56
+    pin: int = 0
     results: str = ""
 
     def __post_init__(self) -> None:
@@ -158,6 +161,7 @@ class Choice:
             zoom=_whole(args, "zoom", 0, LARGEST_ZOOM, default=0),
             x=_whole(args, "x", 0, 111, default=56),
             y=_whole(args, "y", 0, 111, default=56),
+            pin=_pair_id(args.get("pin") or "0"),
             results=args.get("results", ""),
         )
 
@@ -249,6 +253,12 @@ def _whole_of(text: str, name: str, low: int, high: int) -> int:
             parameter=name,
             value=text,
         )
+    return int(text)
+
+
+def _pair_id(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        raise BadQuery(f"pin={text!r}: expected the id of a pair.", parameter="pin", value=text)
     return int(text)
 
 

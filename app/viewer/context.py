@@ -87,8 +87,6 @@ class ViewerContext:
         All sets of the model on the dataset, to choose from.
     command
         What to run where the pair is not verified or not explained.
-    previous, next
-        Ids of the neighbours within the dataset.
     """
 
     pair: Pair
@@ -100,8 +98,6 @@ class ViewerContext:
     spec: OcclusionSpec | None
     set_names: tuple[str, ...]
     command: str | None
-    previous: int | None
-    next: int | None
 
     @property
     def shown_model(self) -> str | None:
@@ -118,11 +114,6 @@ class ViewerContext:
         """The picture that marks what really differs."""
         key = self.pair.mask_media
         return url_for("media.picture", key=key) if key else None
-
-    @property
-    def back_url(self) -> str:
-        """The explorer, with the query that led here."""
-        return f"/explorer?{self.choice.results}" if self.choice.results else "/explorer"
 
     def url(self, pair_id: int, **changes: object) -> str:
         """Return the viewer of a pair with the same choices, but for ``changes``."""
@@ -150,7 +141,6 @@ def viewer_context(session: Session, pair_id: int, choice: Choice) -> ViewerCont
             command = explain_command(pair, model, verified=result is not None, spec=choice.spec)
     if explained:
         choice = choice.with_patches_of(explained.spec.patch_sizes)
-    before, after = queries.fetch_neighbours(session, pair)
     return ViewerContext(
         pair=pair,
         choice=choice,
@@ -164,8 +154,6 @@ def viewer_context(session: Session, pair_id: int, choice: Choice) -> ViewerCont
         spec=explained.spec if explained else None,
         set_names=known,
         command=command,
-        previous=before,
-        next=after,
     )
 
 

@@ -34,14 +34,6 @@ def fetch_pair(session: Session, pair_id: int) -> Pair:
     return pair
 
 
-def fetch_neighbours(session: Session, pair: Pair) -> tuple[int | None, int | None]:
-    """Return the ids before and after a pair within its dataset."""
-    ids = select(Pair.id).where(Pair.dataset_id == pair.dataset_id)
-    before = session.scalar(ids.where(Pair.id < pair.id).order_by(Pair.id.desc()).limit(1))
-    after = session.scalar(ids.where(Pair.id > pair.id).order_by(Pair.id).limit(1))
-    return before, after
-
-
 def fetch_results(session: Session, pair_id: int) -> Sequence[Result]:
     """Return what every model said of a pair, by model name."""
     return session.scalars(

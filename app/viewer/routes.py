@@ -19,6 +19,7 @@ from app.viewer.drawing import DrawnPair, read_pair
 from app.viewer.figure import draw_figure
 from app.viewer.media import media_store
 from app.viewer.pictures import write_png
+from app.viewer.surroundings import surroundings_of
 
 blueprint = Blueprint("viewer", __name__, url_prefix="/viewer")
 
@@ -27,22 +28,24 @@ blueprint = Blueprint("viewer", __name__, url_prefix="/viewer")
 def pair(pair_id: int) -> str:
     """Show one pair: its images and maps, the verdict of a model, and those of all models."""
     choice = Choice.from_args(request.args)
-    context = viewer_context(db.session(), pair_id, choice)
-    return render_template("viewer/pair.html", page=context, choice=context.choice)
+    session = db.session()
+    context = viewer_context(session, pair_id, choice)
+    around = surroundings_of(session, context)
+    return render_template("viewer/pair.html", page=context, choice=context.choice, around=around)
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.png")
 def picture(pair_id: int, side: int) -> Response:
     """Draw one side of a pair as the parameters of the viewer say."""
     drawn = _read(pair_id, side=side, map_wanted=False)
-    return _reply(write_png(drawn.picture(side)), "image/png")
+    return reply(write_png(drawn.picture(side)), "image/png")
 
 
 @blueprint.get("/<int:pair_id>/figure.png")
 def figure(pair_id: int) -> Response:
     """Draw both sides with colour bars and caption, for a paper."""
     drawn = _read(pair_id, map_wanted=False)
-    return _reply(draw_figure(drawn), "image/png", name=f"xfv-{pair_id}.png")
+    return reply(draw_figure(drawn), "image/png", name=f"xfv-{pair_id}.png")
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.npy")
@@ -50,7 +53,7 @@ def array(pair_id: int, side: int) -> Response:
     """Return the map of one side in units of distance: a NumPy file, (112, 112) float64."""
     buffer = io.BytesIO()
     np.save(buffer, _raw_map(_read(pair_id, side=side), side), allow_pickle=False)
-    return _reply(buffer.getvalue(), "application/octet-stream", name=f"xfv-{pair_id}-{side}.npy")
+    return reply(buffer.getvalue(), "application/octet-stream", name=f"xfv-{pair_id}-{side}.npy")
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.csv")
@@ -58,7 +61,7 @@ def table(pair_id: int, side: int) -> Response:
     """Return the same map as 112 lines of 112 numbers, which come back exactly."""
     rows = _raw_map(_read(pair_id, side=side), side).tolist()
     text = "".join(",".join(map(repr, row)) + "\n" for row in rows)
-    return _reply(text.encode(), "text/csv", name=f"xfv-{pair_id}-{side}.csv")
+    return reply(text.encode(), "text/csv", name=f"xfv-{pair_id}-{side}.csv")
 
 
 @blueprint.get("/<int:pair_id>/cite.bib")
@@ -68,7 +71,7 @@ def cite(pair_id: int) -> Response:
     query = drawn.choice.to_picture_query()
     url = url_for("viewer.pair", pair_id=pair_id, _external=True) + (f"?{query}" if query else "")
     text = citation(drawn, url, day=datetime.now(UTC).date().isoformat())
-    return _reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
+    return reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
 
 
 def _read(pair_id: int, *, side: int = 1, map_wanted: bool = True) -> DrawnPair:
@@ -83,7 +86,8 @@ def _raw_map(drawn: DrawnPair, side: int) -> NDArray[np.float64]:
     return found.values * found.scale
 
 
-def _reply(body: bytes, mimetype: str, *, name: str | None = None) -> Response:
+def reply(body: bytes, mimetype: str, *, name: str | None = None) -> Response:
+    """Answer with a body that is named by its content; ``name`` makes it a file to keep."""
     response = Response(body, mimetype=mimetype)
     if name:
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.cscore import confidence_at
 from app.models import FoldScore
-from app.pages.charts import confidence_at
 from compute.cscore import CScore
 
 

@@ -41,6 +41,7 @@ CHOICES = st.builds(
     zoom=st.integers(0, 16),
     x=st.integers(0, 111),
     y=st.integers(0, 111),
+    pin=st.integers(0, 9_999_999_999),
     model=st.none() | NAMES,
     spec=st.none() | NAMES,
     method=st.sampled_from(METHODS),
@@ -69,7 +70,7 @@ def test_defaults_need_no_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["model=a&method=III&spec=b&results=x%3Dy", "method=II", "zoom=8&x=3&y=90"]
+    "query", ["model=a&method=III&spec=b&results=x%3Dy", "method=II", "zoom=8&x=3&y=90", "pin=7"]
 )
 def test_method_model_and_set_leave_the_published_picture(query: str) -> None:
     assert read(query).is_published
@@ -100,6 +101,8 @@ def test_anything_else_needs_a_picture_of_its_own(query: str) -> None:
         ("split=101", "from 0 to 100"),
         ("zoom=17", "from 0 to 16"),
         ("x=112", "from 0 to 111"),
+        ("pin=-1", "the id of a pair"),
+        ("pin=12345678901", "the id of a pair"),
         ("weight_7=-1", "from 0 to 100"),
         ("weight_7=100.5", "from 0 to 100"),
         ("weight_7=1e1", "from 0 to 100"),

@@ -1,0 +1,120 @@
+"""A pair within the list that a query asks for: its place, and what stands before and after it.
+
+The query names a page of the list (by number or by cursor), as the link that led to the pair did.
+On that page the pair is looked for first, and its place is known. Otherwise it is found by its id:
+the query with that one more condition gives its sort values, and they are the cursor from which
+one row is read on each side. Either way the number of statements is fixed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from app.explorer.cursor import Cursor
+from app.explorer.filters import ID, ExplorerQuery, Filter
+from app.explorer.operators import OPERATORS
+from app.explorer.queries import (
+    COUNT_LIMIT,
+    Count,
+    Keys,
+    count_pairs,
+    fetch_all_ids,
+    fetch_keys,
+)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A pair beside another, and the query of the page of the list that holds it."""
+
+    id: int
+    page: ExplorerQuery
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Where a pair stands in a list.
+
+    Attributes
+    ----------
+    page
+        The query of the page that holds the pair; that of the list's start where it is not known.
+    count
+        How many pairs the list holds.
+    found
+        Whether the pair is one of them.
+    place
+        Its place from 0; None where it is not in the list, or in one too long to count in.
+    previous, next
+        What stands beside it; None at an end of the list.
+    """
+
+    page: ExplorerQuery
+    count: Count
+    found: bool
+    place: int | None = None
+    previous: Neighbour | None = None
+    next: Neighbour | None = None
+
+
+def find_neighbours(session: Session, query: ExplorerQuery, pair_id: int) -> Neighbours:
+    """Return what stands beside a pair in the list of ``query``: at most nine statements."""
+    count = count_pairs(session, query)
+    keys = fetch_keys(session, query)
+    if pair_id in keys.ids:
+        return _on_page(session, query, keys, keys.ids.index(pair_id), count)
+    start = query.place()
+    alone = Filter(ID, OPERATORS["exact"], str(pair_id), pair_id)
+    itself = fetch_keys(session, replace(start, filters=(*start.filters, alone)))
+    if not itself.rows:
+        return Neighbours(start, count, found=False)
+    place = _place(session, start, pair_id, count)
+    here = Cursor(itself.rows[0].values, place or 0)
+    return Neighbours(
+        start,
+        count,
+        found=True,
+        place=place,
+        previous=_beside(session, start.place(before=here), page=start),
+        next=_beside(session, start.place(after=here), page=start),
+    )
+
+
+def _on_page(
+    session: Session, query: ExplorerQuery, keys: Keys, at: int, count: Count
+) -> Neighbours:
+    """Look beside a row of a page; where the page ends there, on the page beside it."""
+    previous = following = None
+    if at > 0:
+        previous = Neighbour(keys.ids[at - 1], query)
+    elif keys.more_before:
+        earlier = query.place(before=keys.rows[0])
+        previous = _beside(session, earlier, page=earlier)
+    if at + 1 < len(keys.ids):
+        following = Neighbour(keys.ids[at + 1], query)
+    elif keys.more_after:
+        later = query.place(after=keys.rows[-1])
+        following = _beside(session, later, page=later)
+    return Neighbours(
+        query,
+        count,
+        found=True,
+        place=keys.rows[at].place,
+        previous=previous,
+        next=following,
+    )
+
+
+def _beside(session: Session, query: ExplorerQuery, *, page: ExplorerQuery) -> Neighbour | None:
+    ids = fetch_keys(session, query.with_size(1)).ids
+    return Neighbour(ids[0], page) if ids else None
+
+
+def _place(session: Session, query: ExplorerQuery, pair_id: int, count: Count) -> int | None:
+    """Count up to a pair, in lists that are short enough for it."""
+    if not count.exact or count.number > COUNT_LIMIT:
+        return None
+    ids = fetch_all_ids(session, query)
+    return ids.index(pair_id) if pair_id in ids else None
