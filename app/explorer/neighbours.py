@@ -1,9 +1,9 @@
 """A pair within the list that a query asks for: its place, and what stands before and after it.
 
-The query names a page of the list (by number or by cursor), as the link that led to the pair did.
-On that page the pair is looked for first, and its place is known. Otherwise it is found by its id:
-the query with that one more condition gives its sort values, and they are the cursor from which
-one row is read on each side. Either way the number of statements is fixed.
+In a list short enough to be counted, the pair is looked up among all ids. In a longer one, the
+query names a page (by number or by cursor), as the link that led to the pair did: there the pair is
+looked for first, and its place is known. Otherwise it is found by its id: the query with that one
+more condition gives its sort values, the cursor from which one row is read on each side.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from app.explorer.cursor import Cursor
-from app.explorer.filters import ID, ExplorerQuery, Filter
+from app.explorer.filters import ID, PAGES, ExplorerQuery, Filter
 from app.explorer.operators import OPERATORS
 from app.explorer.queries import (
     COUNT_LIMIT,
@@ -60,8 +60,10 @@ class Neighbours:
 
 
 def find_neighbours(session: Session, query: ExplorerQuery, pair_id: int) -> Neighbours:
-    """Return what stands beside a pair in the list of ``query``: at most nine statements."""
+    """Return what stands beside a pair in the list of ``query``: a fixed number of readings."""
     count = count_pairs(session, query)
+    if count.exact and count.number <= COUNT_LIMIT:
+        return _in_short_list(session, query, pair_id, count)
     keys = fetch_keys(session, query)
     if pair_id in keys.ids:
         return _on_page(session, query, keys, keys.ids.index(pair_id), count)
@@ -70,15 +72,34 @@ def find_neighbours(session: Session, query: ExplorerQuery, pair_id: int) -> Nei
     itself = fetch_keys(session, replace(start, filters=(*start.filters, alone)))
     if not itself.rows:
         return Neighbours(start, count, found=False)
-    place = _place(session, start, pair_id, count)
-    here = Cursor(itself.rows[0].values, place or 0)
+    here = Cursor(itself.rows[0].values, 0)
     return Neighbours(
         start,
         count,
         found=True,
-        place=place,
         previous=_beside(session, start.place(before=here), page=start),
         next=_beside(session, start.place(after=here), page=start),
+    )
+
+
+def _in_short_list(
+    session: Session, query: ExplorerQuery, pair_id: int, count: Count
+) -> Neighbours:
+    """Look a pair up among all ids of a list: one reading tells place and both neighbours."""
+    ids = fetch_all_ids(session, query)
+
+    def page_of(place: int) -> ExplorerQuery:
+        number = place // query.size + 1
+        return query.place(page=number if 1 < number <= PAGES[-1] else None)
+
+    def at(place: int) -> Neighbour | None:
+        return Neighbour(ids[place], page_of(place)) if 0 <= place < len(ids) else None
+
+    if pair_id not in ids:
+        return Neighbours(query.place(), count, found=False)
+    place = ids.index(pair_id)
+    return Neighbours(
+        page_of(place), count, found=True, place=place, previous=at(place - 1), next=at(place + 1)
     )
 
 
@@ -110,11 +131,3 @@ def _on_page(
 def _beside(session: Session, query: ExplorerQuery, *, page: ExplorerQuery) -> Neighbour | None:
     ids = fetch_keys(session, query.with_size(1)).ids
     return Neighbour(ids[0], page) if ids else None
-
-
-def _place(session: Session, query: ExplorerQuery, pair_id: int, count: Count) -> int | None:
-    """Count up to a pair, in lists that are short enough for it."""
-    if not count.exact or count.number > COUNT_LIMIT:
-        return None
-    ids = fetch_all_ids(session, query)
-    return ids.index(pair_id) if pair_id in ids else None
