@@ -1,4 +1,4 @@
-"""Connections: how SQLite is opened, and a time limit on every query of a web request."""
+"""Connections: how SQLite is opened, and a time limit on what a web request asks them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg.errors
 from flask import Flask, has_request_context
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -47,8 +47,9 @@ def init_app(app: Flask) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     with app.app_context():
         engine = db.engine
+    _start_clock(engine, settings.query_seconds)
     if url.get_backend_name() == "sqlite":
-        _prepare_sqlite(engine, settings.query_seconds, immutable="immutable" in url.query)
+        _prepare_sqlite(engine, immutable="immutable" in url.query)
     elif url.get_backend_name() == "postgresql":
         _limit_postgresql(engine, settings.query_seconds)
 
@@ -63,8 +64,8 @@ def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
-def _prepare_sqlite(engine: Engine, seconds: float, *, immutable: bool) -> None:
-    """Set the pragmas of each connection, and the limit on what a web request may run."""
+def _prepare_sqlite(engine: Engine, *, immutable: bool) -> None:
+    """Set the pragmas of each connection, and let it stop where its time is up."""
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
@@ -87,28 +88,16 @@ def _prepare_sqlite(engine: Engine, seconds: float, *, immutable: bool) -> None:
 
         connection.set_progress_handler(has_passed, INSTRUCTIONS_PER_CHECK)
 
-    # The steps of a SQLite query run while its rows are fetched, so the deadline stands until the
-    # next statement. The pipeline and the commands have none.
-    @event.listens_for(engine, "before_cursor_execute")
-    def start_clock(connection: Connection, *_details: Any) -> None:
-        allowed = connection.info.get("seconds", seconds)
-        limited = has_request_context()
-        connection.info["deadline"] = time.monotonic() + allowed if limited else None
-
-    @event.listens_for(engine, "begin")
-    def forget_limit(connection: Connection) -> None:
-        connection.info.pop("seconds", None)
-
 
 def limit_statements(session: Session, seconds: float) -> None:
-    """Let further statements of this transaction take ``seconds`` each, instead of the setting."""
+    """Let the rest of this transaction take ``seconds`` in all, instead of the setting."""
     connection = session.connection()
+    connection.info["deadline"] = time.monotonic() + seconds
     if connection.dialect.name == "postgresql":
+        connection.info["allowed"] = seconds
         # 0 would lift the limit.
         milliseconds = max(round(seconds * 1000), 1)
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
-    else:
-        connection.info["seconds"] = seconds
 
 
 def is_late(error: DBAPIError) -> bool:
@@ -119,13 +108,35 @@ def is_late(error: DBAPIError) -> bool:
     )
 
 
+def _start_clock(engine: Engine, seconds: float) -> None:
+    """Give each transaction of a web request ``seconds`` in all; other work has no limit."""
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        limited = has_request_context()
+        connection.info["deadline"] = time.monotonic() + seconds if limited else None
+
+
 def _limit_postgresql(engine: Engine, seconds: float) -> None:
-    """Let the server stop what a web request asks for too long; other work has no limit."""
+    """Let the server stop a statement that takes what is left of its transaction's time."""
 
     @event.listens_for(engine, "begin")
     def limit(connection: Connection) -> None:
         if has_request_context():
+            connection.info["allowed"] = seconds
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def tighten(connection: Connection, cursor: DBAPICursor, *_details: Any) -> None:
+        deadline = connection.info.get("deadline")
+        if deadline is None or "allowed" not in connection.info:
+            return
+        left = deadline - time.monotonic()
+        # Not before each statement: that would be as many again.
+        if connection.info["allowed"] - left > seconds / 10:
+            connection.info["allowed"] = left
+            # 0 would lift the limit.
+            cursor.execute(f"SET LOCAL statement_timeout = {max(round(left * 1000), 1)}")
 
 
 __all__ = ["engine_url", "init_app", "is_late", "limit_statements"]

@@ -54,7 +54,7 @@ TABLE: Final[dict[str, Setting]] = {
     "query_seconds": Setting(
         "XFV_QUERY_SECONDS",
         "5",
-        "Longest time one query of the site may take before it is stopped with a message.",
+        "Longest time that the database may work for one page before it is stopped with a message.",
     ),
     "triage": Setting(
         "XFV_TRIAGE",

@@ -39,16 +39,19 @@ def _chunks(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[l
     """Yield the rows of ``ids``, `CHUNK` at a time.
 
     The request's own session ends with the request, before the last chunk: the stream has one of
-    its own, closed with the stream, be it read to its end or not.
+    its own, closed with the stream, be it read to its end or not. Each chunk is a transaction, with
+    the time that a page has.
     """
     with Session(engine) as session:
         for start in range(0, len(ids), CHUNK):
-            yield load_rows(
+            rows = load_rows(
                 session,
                 ids[start : start + CHUNK].tolist(),
                 datasets=query.known_datasets,
                 models=query.models,
             )
+            session.rollback()
+            yield rows
 
 
 def _value(row: PairRow, ref: ColumnRef) -> Any:

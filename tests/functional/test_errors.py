@@ -24,6 +24,11 @@ ENDLESS = {
     "postgresql": "SELECT pg_sleep(60)",
 }
 
+BRIEF = (
+    "SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+    "WHERE i < 2000) SELECT i FROM n) AS numbers"
+)
+
 
 @pytest.fixture
 def faulty(tmp_path: Path, database_url: str) -> Iterator[Flask]:
@@ -37,6 +42,13 @@ def faulty(tmp_path: Path, database_url: str) -> Iterator[Flask]:
     def broken() -> str:
         raise ZeroDivisionError("secret detail")
 
+    def piecemeal() -> str:
+        """Ask ten thousand times for what takes a moment."""
+        for _ in range(10_000):
+            db.session.execute(text(BRIEF)).scalar()
+        return "done"
+
+    site.add_url_rule("/api/v1/piecemeal", "piecemeal", piecemeal)
     for prefix in ("", "/api/v1"):
         site.add_url_rule(f"{prefix}/slow", f"slow{prefix}", slow)
         site.add_url_rule(f"{prefix}/broken", f"broken{prefix}", broken)
@@ -66,6 +78,7 @@ def test_people_get_a_page(faulty: Flask, path: str, status: int) -> None:
         ("/api/v1/pairs?size=1", 400, "bad_query"),
         ("/api/v1/broken", 500, "internal"),
         ("/api/v1/slow", 503, "query_too_slow"),
+        ("/api/v1/piecemeal", 503, "query_too_slow"),
     ],
 )
 def test_programs_get_json(faulty: Flask, path: str, status: int, code: str) -> None:
