@@ -21,10 +21,14 @@ $(VENV)/.dev: $(VENV)/.compute requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
+node_modules/.package-lock.json: package.json package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent; \
+	  else echo "npm is not installed: the tests of accessibility will be skipped."; fi
+
 demo: $(VENV)/.compute ## Set up everything, compute the demo and serve it at 127.0.0.1:5000 (or PORT)
 	$(BIN)/flask demo
 
-test: $(VENV)/.dev ## Run all tests; says at the end what was skipped and why
+test: $(VENV)/.dev node_modules/.package-lock.json ## Run all tests; says at the end what was skipped and why
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## Lint, formatting, types, and that migrations match the tables
@@ -44,4 +48,4 @@ bench: $(VENV)/.dev ## Measure the explorer at 1,000,000 results, and where the 
 	$(BIN)/python -m benchmarks.demo_localisation
 
 clean: ## Remove the environment and everything computed
-	rm -rf $(VENV) var
+	rm -rf $(VENV) node_modules var

@@ -27,39 +27,6 @@ from tests.browser.conftest import (
 
 pytestmark = pytest.mark.browser
 
-PAGES = [
-    "/",
-    "/explorer",
-    "/explorer?dataset=alpha&model=first&sort=-first.confidence",
-    "/viewer/1?model=first",
-    "/viewer/40?model=first",
-    "/models",
-    "/models/first/alpha",
-    "/method",
-]
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_loads_clean_and_asks_nobody_else(watched: Watched, site: str, path: str) -> None:
-    answer = watched.page.goto(site + path, wait_until="networkidle")
-
-    assert answer is not None
-    assert answer.status == 200
-    assert watched.problems == []
-    assert {urlsplit(url).netloc for url in watched.requests} == {urlsplit(site).netloc}
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_phone_never_scrolls_sideways(chromium: Browser, site: str, path: str) -> None:
-    context = new_context(chromium, viewport={"width": 390, "height": 844}, has_touch=True)
-    page = context.new_page()
-
-    page.goto(site + path, wait_until="networkidle")
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
-
-
 # ------------------------------------------------------------------------------ pointer, keys
 
 
@@ -282,54 +249,6 @@ def test_without_scripts_the_front_page_shows_maps(plain: Page, site: str) -> No
 
 
 # ----------------------------------------------------------------------------------- colours
-
-CONTRASTS = """
-() => {
-  const channel = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgb = (colour) => {
-    probe.clearRect(0, 0, 1, 1);
-    probe.fillStyle = colour;
-    probe.fillRect(0, 0, 1, 1);
-    const data = probe.getImageData(0, 0, 1, 1).data;
-    return data[3] === 255 ? [...data].slice(0, 3).map((v) => v / 255) : null;
-  };
-  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const found = rgb(getComputedStyle(at).backgroundColor);
-      if (found) return found;
-    }
-    return [1, 1, 1];
-  };
-  const found = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const words = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-    const style = getComputedStyle(element);
-    if (!words || !element.checkVisibility({ visibilityProperty: true })) continue;
-    if (element.closest("svg, .off, .visually-hidden, .colourbar-ramp")) continue;
-    const front = rgb(style.color);
-    if (!front) continue;
-    const [high, low] = [light(front), light(behind(element))].sort((a, b) => b - a);
-    const words30 = element.textContent.trim().slice(0, 30);
-    found.push([(high + 0.05) / (low + 0.05), element.tagName, words30]);
-  }
-  return found.sort((a, b) => a[0] - b[0]).slice(0, 3);
-}
-"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/viewer/1?model=first", "/models/first/alpha", "/method"])
-def test_text_stands_out(chromium: Browser, site: str, scheme: Any, path: str) -> None:
-    context = new_context(chromium, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(site + path, wait_until="networkidle")
-
-    worst = page.evaluate(CONTRASTS)
-
-    assert worst[0][0] >= 4.5, worst
-    context.close()
 
 
 def test_the_chosen_scheme_is_remembered_and_does_not_flash(chromium: Browser, site: str) -> None:

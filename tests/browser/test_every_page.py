@@ -1,0 +1,122 @@
+"""What holds of every page: it loads clean, serves everybody, fits every screen, and is light."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from app import create_app
+from app.settings import ROOT
+from tests.browser.conftest import Watched, new_context
+from tests.browser.pages import ADDRESSES, NO_PAGES, PAGES, PLOTTED
+
+pytestmark = pytest.mark.browser
+
+AXE: Final = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS: Final = (390, 768, 1440, 2560)
+MOST_SCRIPT: Final = 300_000
+MOST_HTML: Final = 150_000
+
+
+def test_every_route_is_a_page_or_said_to_be_none() -> None:
+    endpoints = {rule.endpoint for rule in create_app().url_map.iter_rules()}
+    told = {name for name in NO_PAGES if not name.endswith(".*")}
+    groups = tuple(name.removesuffix("*") for name in NO_PAGES if name.endswith(".*"))
+
+    assert {name for name in endpoints if not name.startswith(groups)} == told | set(PAGES)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"), [(name, path) for name, paths in PAGES.items() for path in paths]
+)
+def test_a_page_loads_clean_and_light_and_asks_nobody_else(
+    watched: Watched, site: str, endpoint: str, address: str
+) -> None:
+    weights = {"script": 0, "document": 0}
+
+    def weigh(request: Any) -> None:
+        if request.resource_type in weights:
+            weights[request.resource_type] += len(request.response().body())
+
+    watched.page.on("requestfinished", weigh)
+    answer = watched.page.goto(site + address, wait_until="networkidle")
+
+    refused = "unknown" in address
+    assert answer is not None
+    assert answer.status == (400 if refused else 200)
+    told = [problem for problem in watched.problems if refused and "status of 400" in problem]
+    assert watched.problems == told
+    assert {urlsplit(url).netloc for url in watched.requests} == {urlsplit(site).netloc}
+    assert "XFV" in watched.page.title()
+    assert 0 < weights["document"] < MOST_HTML
+    if endpoint not in PLOTTED:
+        assert weights["script"] < MOST_SCRIPT
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_never_scrolls_sideways(chromium: Browser, site: str, address: str) -> None:
+    context = new_context(chromium)
+    page = context.new_page()
+    page.goto(site + address, wait_until="networkidle")
+
+    widths = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        widths[width] = page.evaluate("document.documentElement.scrollWidth")
+
+    assert {width: reach for width, reach in widths.items() if reach > width} == {}
+    context.close()
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_has_no_violation_of_accessibility_rules(
+    chromium: Browser, site: str, address: str
+) -> None:
+    axe = _axe()
+    context = new_context(chromium, color_scheme="light", reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(site + address, wait_until="networkidle")
+
+    found = _violations(page, axe)
+    page.emulate_media(color_scheme="dark")
+    found += _violations(page, axe, only="color-contrast")
+    page.set_viewport_size({"width": 390, "height": 844})
+    found += _violations(page, axe)
+
+    assert found == []
+    context.close()
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_says_its_thing_without_scripts(chromium: Browser, site: str, address: str) -> None:
+    context = new_context(chromium, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site + address)
+
+    assert page.locator("h1").count() == 1
+    assert page.locator("main").inner_text().strip()
+    # Whatever only a script brings to life is not offered.
+    assert page.locator(".needs-js:visible").count() == 0
+    context.close()
+
+
+def _axe() -> str:
+    if not AXE.is_file():
+        pytest.skip(f"axe-core is not installed ({AXE.relative_to(ROOT)}): npm ci")
+    return Path(AXE).read_text(encoding="utf-8")
+
+
+def _violations(page: Page, axe: str, *, only: str | None = None) -> list[str]:
+    """Return rule and element of everything that axe-core objects to on the page as it stands."""
+    page.evaluate(axe)
+    options = {"runOnly": {"type": "rule", "values": [only]}} if only else {}
+    report = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:200]})"
+        for violation in report["violations"]
+        for node in violation["nodes"]
+    ]
