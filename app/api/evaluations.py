@@ -14,6 +14,7 @@ from app.api.contract import (
     TEXT,
     TYPES,
     URL,
+    Schema,
     columns_of,
     listing,
     maybe,
@@ -64,11 +65,29 @@ _METRICS: Final = columns_of(
         "accuracy_std": "Population standard deviation over the folds",
         "eer": "Equal error rate",
         "auc": "Area under the ROC",
+        "tar_at_far_1e2": "True accept rate at a false accept rate of 1e-2",
+        "tar_at_far_1e3": "True accept rate at a false accept rate of 1e-3",
+        "ece": "Expected calibration error over ten bins of [0.5, 1]",
         "confidence_right": "Mean confidence of right predictions",
         "confidence_wrong": "Mean confidence of wrong predictions",
     },
 )
-EVALUATION_ROW: Final = record({**_NAMED, **_METRICS, "url": URL}, title="EvaluationRow")
+_DESCRIBED: Final = {
+    "fold_count": INTEGER,
+    "model_licence": TEXT,
+    "dataset_licence": TEXT,
+    "finished": words(TYPES[datetime], "When, with its zone"),
+}
+_RATES: Final = dict.fromkeys(("false_match_rate", "true_match_rate"), maybe(NUMBER))
+
+
+def _numbers(*names: str) -> Schema:
+    return record(dict.fromkeys(names, NUMBER))
+
+
+EVALUATION_ROW: Final = record(
+    {**_NAMED, **_METRICS, **_DESCRIBED, "url": URL}, title="EvaluationRow"
+)
 EVALUATION: Final = record(
     {
         **_NAMED,
@@ -92,9 +111,34 @@ EVALUATION: Final = record(
                         "impostor": listing(INTEGER),
                     }
                 ),
-                "roc": listing(
+                "roc": listing(_numbers("threshold", "false_match_rate", "true_match_rate")),
+                "det": listing(_numbers("threshold", "false_match_rate", "false_non_match_rate")),
+                "operating_points": listing(
+                    record({"far": NUMBER, "threshold": maybe(NUMBER), **_RATES})
+                ),
+                "fold_points": listing(record({"fold": INTEGER, "threshold": NUMBER, **_RATES})),
+                "confidence": record(
+                    {
+                        "distance": listing(NUMBER),
+                        "folds": listing(
+                            record(
+                                {
+                                    "fold": INTEGER,
+                                    "c": words(listing(NUMBER), "Equation (2), in [0, 1]"),
+                                    "confidence": words(listing(NUMBER), "Equation (3)"),
+                                }
+                            )
+                        ),
+                    }
+                ),
+                "accuracy_above": listing(
                     record(
-                        dict.fromkeys(("threshold", "false_match_rate", "true_match_rate"), NUMBER)
+                        {
+                            "confidence": NUMBER,
+                            "count": INTEGER,
+                            "share": NUMBER,
+                            "accuracy": maybe(NUMBER),
+                        }
                     )
                 ),
                 "reliability": listing(

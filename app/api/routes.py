@@ -70,9 +70,7 @@ def pairs_csv() -> Response:
 
 
 @blueprint.get("/pairs.ndjson")
-@operation(
-    "Pairs", TEXT, media_type="application/x-ndjson", grammar=True, example=EXAMPLE
-)
+@operation("Pairs", TEXT, media_type="application/x-ndjson", grammar=True, example=EXAMPLE)
 def pairs_ndjson() -> Response:
     """Return all pairs of a query, one JSON row to a line; ``size`` and places are ignored."""
     return _download(stream_json_lines, "xfv-pairs.ndjson", "application/x-ndjson")
@@ -171,6 +169,7 @@ def evaluations() -> Response:
 
 
 @blueprint.get("/evaluations.csv")
+@operation("Evaluations", TEXT, media_type="text/csv", query=NARROWS, example="dataset={dataset}")
 def evaluations_table() -> Response:
     """Return the same list as CSV."""
     response = Response(

@@ -12,7 +12,8 @@ from flask import Blueprint, Response, current_app, render_template, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import FileWrapper
 
-from app.api.replies import query_params, reply
+from app.api.contract import INTEGER, TEXT, URL, by_name, listing, operation, record, words
+from app.api.replies import no_parameters, reply
 from app.assets import IMMUTABLE
 from app.data.context import (
     CHECKSUMS,
@@ -25,10 +26,25 @@ from app.data.context import (
 )
 from app.data.names import release_key
 from app.data.shelf import Release, ShelfError, shelf
-from app.errors import BadQuery, NotFound, answer
+from app.errors import NotFound, answer
 
 blueprint = Blueprint("data", __name__)
 
+RELEASE: Final = record(
+    {
+        **dict.fromkeys(
+            ("dataset", "model", "version", "dataset_title", "model_title", "finished"), TEXT
+        ),
+        "pairs": INTEGER,
+        "scores": INTEGER,
+        "explained": words(by_name(INTEGER), "Explained pairs by explanation set"),
+        "size": words(INTEGER, "Bytes of all files together"),
+        "sha256": words(TEXT, "Of the file SHA256SUMS"),
+        "files": words(by_name(URL), "Address of each file by its name"),
+        "url": URL,
+    },
+    title="Release",
+)
 _PIECE: Final = 2**20
 _TYPES: Final = {
     "parquet": "application/vnd.apache.parquet",
@@ -83,10 +99,10 @@ def file(dataset: str, model: str, version: str, name: str) -> Response:
 
 
 @blueprint.get("/api/v1/releases")
+@operation("Releases", record({"rows": listing(RELEASE)}))
 def releases() -> Response:
     """Return every release with its sizes, its checksum and the addresses of its files."""
-    for name, _value in query_params():
-        raise BadQuery(f"Unknown parameter {name!r:.100}: there are none here.", parameter=name)
+    no_parameters()
     rows = [
         {
             **each.to_dict(),

@@ -23,6 +23,8 @@ from app import create_app
 from app.extensions import db
 from app.media import MediaStore
 from app.models import Evaluation, Pair
+from app.settings import Settings
+from compute.releases.export import Wanted, export
 from tests import factories
 from tests.conftest import close_database, site_settings
 
@@ -64,6 +66,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Itera
     with served(tmp_path_factory.mktemp("site"), migrated_file) as (url, app):
         with app.app_context():
             _fill(media_store_of(app))
+            settings: Settings = app.config["SETTINGS"]
+            export(Wanted("alpha", "first", None), settings.media_url, settings.data_dir)
+            db.session.remove()
         yield url
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -14,7 +13,6 @@ from app.settings import Settings
 from compute.releases.export import Wanted, export
 from tests import factories
 from tests.browser.conftest import Watched, media_store_of, new_context, served
-from tests.browser.test_site import CONTRASTS
 
 pytestmark = pytest.mark.browser
 
@@ -41,20 +39,6 @@ def test_a_page_loads_clean_its_description_included(
     watched.page.goto(shelf + path, wait_until="networkidle")
     assert watched.problems == []
     assert all(url.startswith(shelf) for url in watched.requests)
-
-
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_reads_it_without_scrolling_sideways(
-    chromium: Browser, shelf: str, path: str, scheme: Any
-) -> None:
-    context = new_context(chromium, viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(shelf + path, wait_until="networkidle")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    worst = page.evaluate(CONTRASTS)
-    assert worst[0][0] >= 4.5, worst
-    context.close()
 
 
 def test_from_the_list_to_a_file_without_scripts(chromium: Browser, shelf: str) -> None:

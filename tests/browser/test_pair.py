@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watched, new_context, wait_until_drawn
-from tests.browser.test_site import CONTRASTS
 
 pytestmark = pytest.mark.browser
 
@@ -189,16 +187,3 @@ def test_without_scripts_the_list_pin_and_grid_work(plain: Page, site: str) -> N
     for picture in pictures.all():
         picture.scroll_into_view_if_needed()
         expect(picture).to_have_js_property("naturalWidth", 112)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_grid_stands_out_and_fits_a_phone(chromium: Browser, site: str, scheme: Any) -> None:
-    context = new_context(chromium, color_scheme=scheme, viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    for path in ("/viewer/1/compare?pin=3&scale=shared", f"/viewer/1?pin=3&{WALK}"):
-        page.goto(site + path, wait_until="networkidle")
-
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        worst = page.evaluate(CONTRASTS)
-        assert worst[0][0] >= 4.5, (path, worst)
-    context.close()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watched, new_context
-from tests.browser.test_site import CONTRASTS
 
 pytestmark = pytest.mark.browser
 
@@ -111,18 +109,4 @@ def test_thumbs_reach_the_answers_on_a_phone(chromium: Browser, site: str) -> No
     page.get_by_label("70 %").tap()
     page.get_by_role("button", name="Different").tap()
     done(page, 1)
-    context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out(chromium: Browser, site: str, scheme: Any) -> None:
-    context = new_context(chromium, color_scheme=scheme)
-    page = context.new_page()
-    for path in (
-        f"{site}/triage",
-        queue(site, "Keys"),
-        f"{site}/triage/report?dataset=alpha&model=first",
-    ):
-        page.goto(path, wait_until="networkidle")
-        assert page.evaluate(CONTRASTS)[0][0] >= 4.5, page.evaluate(CONTRASTS)
     context.close()
