@@ -15,6 +15,7 @@ from app.data.shelf import Release
 CROISSANT = "croissant.json"
 DETAILS = "release.json"
 CHECKSUMS = "SHA256SUMS"
+SCORES = "scores.parquet"
 
 
 def size_words(size: int) -> str:
@@ -145,7 +146,7 @@ def _shown_model(versions: Sequence[Release]) -> ShownModel:
         newest=_shown_version(newest),
         older=tuple(map(_shown_version, versions[1:])),
         croissant_url=file_url(newest, CROISSANT),
-        scores_url=file_url(newest, "scores.parquet"),
+        scores_url=file_url(newest, SCORES),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 
 from app.api.replies import query_params, reply
+from app.data.context import page_url
+from app.data.shelf import latest_release
 from app.evaluations.context import evaluation_context
 from app.evaluations.figures import build_figures
 from app.evaluations.leaderboard import fetch_leaderboard, parse_leaderboard
@@ -27,7 +29,10 @@ def leaderboard() -> str:
 def evaluation(model: str, dataset: str) -> str:
     """Show the curves of one evaluation, its folds and its provenance."""
     page = evaluation_context(db.session(), model, dataset, query_params())
-    return render_template("pages/evaluation.html", page=page)
+    release = latest_release(dataset, model)
+    return render_template(
+        "pages/evaluation.html", page=page, release_url=page_url(release) if release else None
+    )
 
 
 @blueprint.get("/<model>/<dataset>/figures.json")

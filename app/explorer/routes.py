@@ -7,9 +7,11 @@ from dataclasses import replace
 from flask import Blueprint, current_app, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from app.explorer.catalogue import load_catalogue
+from app.data.context import SCORES, file_url
+from app.data.shelf import latest_release
+from app.explorer.catalogue import Catalogue, Named, load_catalogue
 from app.explorer.context import explorer_context, explorer_url, summary_url, viewer_url
-from app.explorer.filters import parse_query, read_query_string
+from app.explorer.filters import ExplorerQuery, parse_query, read_query_string
 from app.explorer.page import fetch_page
 from app.explorer.search import basket_url, form_params
 from app.explorer.summary_cache import cache_of
@@ -26,7 +28,12 @@ def index() -> str:
     catalogue = load_catalogue(session)
     query = parse_query(read_query_string(request.query_string), catalogue)
     context = explorer_context(fetch_page(session, query), catalogue)
-    return render_template("explorer/index.html", context=context, viewer_url=viewer_url)
+    return render_template(
+        "explorer/index.html",
+        context=context,
+        viewer_url=viewer_url,
+        releases=_releases(query, catalogue),
+    )
 
 
 @blueprint.get("/summary")
@@ -53,3 +60,12 @@ def search() -> Response:
 def basket() -> Response:
     """Take the ticked pairs and go to what is to be done with them."""
     return redirect(basket_url(read_query_string(request.query_string)), code=303)
+
+
+def _releases(query: ExplorerQuery, catalogue: Catalogue) -> list[tuple[Named, str]]:
+    """Return the Parquet of each shown model, where the query is about one dataset."""
+    datasets = catalogue.datasets if query.scope is None else query.scope
+    if len(datasets) != 1:
+        return []
+    found = ((model, latest_release(datasets[0].name, model.name)) for model in query.models)
+    return [(model, file_url(release, SCORES)) for model, release in found if release]

@@ -17,6 +17,7 @@ from app.pages.method import method_page, patch_picture
 from app.pages.overview import fetch_overview
 from app.pages.readiness import unready_reason
 from app.viewer.choices import Choice
+from app.viewer.citation import PAPER
 from app.viewer.context import viewer_context
 from app.viewer.media import media_store
 from app.viewer.queries import fetch_example
@@ -43,6 +44,7 @@ def home() -> str:
         page=preview,
         choice=preview.choice if preview else None,
         collections=collections_of(overview),
+        citation=PAPER,
     )
 
 
