@@ -5,6 +5,8 @@ import os
 bind = f"0.0.0.0:{os.environ.get('PORT', '8080')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 4
+# The longest that gunicorn takes; the site answers longer queries in its own words before that.
+limit_request_line = 8190
 # Workers touch a file as a sign of life; on a disk that can stall them.
 worker_tmp_dir = "/dev/shm"  # noqa: S108  gunicorn creates it safely
 timeout = 30

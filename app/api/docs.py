@@ -79,6 +79,7 @@ def document() -> Response:
 @blueprint.get("/docs")
 def page() -> str:
     """Describe the query grammar and every address of the API, to read and to try."""
+    no_parameters()
     session = db.session()
     sample = fetch_sample(session, load_catalogue(session))
     shown = [_shown(route, sample) for route in routes_of(current_app)]

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from flask import Response, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from app.errors import BadQuery
 from app.explorer.columns import shown
@@ -31,6 +32,11 @@ def absolute(endpoint: str, params: Params | None = None, **parts: Any) -> str:
 def query_params() -> Params:
     """Return the parameters of the request's query string, read strictly."""
     return read_query_string(request.query_string)
+
+
+def query_args() -> MultiDict[str, str]:
+    """Return the same by name, for those who look single ones up."""
+    return MultiDict(query_params())
 
 
 def no_parameters() -> None:

@@ -69,12 +69,14 @@ def tell_damaged(error: ShelfError) -> Response:
 @blueprint.get("/data")
 def data() -> str:
     """List the releases of every dataset and model."""
+    no_parameters()
     return render_template("data/index.html", page=data_page(shelf().releases()))
 
 
 @blueprint.get("/data/<dataset>/<model>/<version>")
 def release(dataset: str, model: str, version: str) -> str:
     """Show one release: its files, their columns, where it comes from and how to read it."""
+    no_parameters()
     found, versions = _find(dataset, model, version)
     content, croissant = (shelf().read_json(found.key, name) for name in (DETAILS, CROISSANT))
     page = release_page(found, content, croissant, versions)
@@ -84,6 +86,7 @@ def release(dataset: str, model: str, version: str) -> str:
 @blueprint.get("/data/<dataset>/<model>/<version>/<name>")
 def file(dataset: str, model: str, version: str, name: str) -> Response:
     """Send a file of a release, whole or in ranges; it never changes."""
+    no_parameters()
     found, _versions = _find(dataset, model, version)
     if name not in found.files:
         raise NotFound(f"Release {version} has no file {name!r}; it has {', '.join(found.files)}.")

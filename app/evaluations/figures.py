@@ -57,7 +57,7 @@ def _layout(x: dict[str, Any], y: dict[str, Any], **more: Any) -> dict[str, Any]
         "hoverlabel": {
             "bgcolor": "var(--surface)",
             "bordercolor": "var(--line-strong)",
-            "font": {"family": "var(--sans)", "size": 12, "color": "var(--ink)"},
+            "font": {"family": "var(--sans)", "size": 12, "color": "var(--ink)", "shadow": "none"},
             "align": "left",
         },
         "hovermode": "closest",

@@ -54,12 +54,12 @@ class Arrays:
         results = _load_results(session, ids, models)
 
         self._arrays: dict[tuple[int | None, str], Array] = {
-            (None, name): joined([pairs[dataset][name] for dataset in datasets] or [np.empty(0)])
+            (None, name): _joined([pairs[dataset][name] for dataset in datasets], name)
             for name in names
         }
         for key in models:
             parts = [results[dataset, *key] for dataset in datasets]
-            self._arrays[key] = joined(parts or [np.empty(0)])
+            self._arrays[key] = _joined(parts, key[1])
         ranks = {dataset.id: rank for rank, dataset in enumerate(query.known_datasets)}
         self._arrays[None, "dataset"] = np.repeat(
             np.array([ranks[dataset] for dataset in datasets], np.float64),
@@ -190,3 +190,8 @@ def _read_results(
             ids[dataset], pair_ids, dict(zip(names, values, strict=True))
         ).items()
     }
+
+
+def _joined(parts: Sequence[Array], name: str) -> Array:
+    """Return a column of several datasets as one; of none, an empty one of its kind."""
+    return joined(parts) if parts else to_array(KINDS[name], [])

@@ -196,7 +196,7 @@ def viewer_url(pair_id: int, back: str, model: str | None = None) -> str:
     choice = {"model": model, "results": back}
     params = {name: value for name, value in choice.items() if value}
     url = url_for("viewer.pair", pair_id=pair_id)
-    return f"{url}?{urlencode(params)}" if params else url
+    return f"{url}?{urlencode(params, safe=',:')}" if params else url
 
 
 def _url(endpoint: str, params: Params) -> str:

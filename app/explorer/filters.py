@@ -77,11 +77,6 @@ class Filter:
             return self.ref.name
         return f"{self.ref.name}__{self.operator.name}"
 
-    @property
-    def wants_missing(self) -> bool:
-        """Whether a missing value meets the condition."""
-        return self.operator.name == "isnull" and self.value is True
-
 
 @dataclass(frozen=True)
 class SortKey:

@@ -1,4 +1,4 @@
-"""The operators of the grammar: for each one its condition in SQL and its words, side by side.
+"""The operators of the grammar: for each one its condition and its words, side by side.
 
 A missing value (a pair without a result of the model, an image of unknown quality) meets no
 condition but ``isnull=1``. Text is compared by code point; ``contains`` and ``startswith`` take
@@ -12,11 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement
-
 from app.explorer.columns import Kind
 
-Condition: TypeAlias = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 Test: TypeAlias = Callable[[Any, Any], bool]
 
 EVERY: Final = frozenset(Kind)
@@ -28,22 +25,17 @@ WRITTEN: Final = frozenset({Kind.TEXT, Kind.DATASET})
 class Operator:
     """One operator.
 
-    ``sql`` makes the condition on a column, ``test`` the same one on a value at hand (datasets are
-    few and known: they are chosen before the database is asked). ``words`` go between the column
-    and the value. ``many`` takes several values, ``reads`` overrides what kind of value is read.
+    ``test`` is the condition on one value; ``selection`` holds the same for whole columns.
+    ``words`` go between the column and the value. ``many`` takes several values, ``reads``
+    overrides what kind of value is read.
     """
 
     name: str
     words: str
     kinds: frozenset[Kind]
-    sql: Condition
     test: Test
     many: bool = False
     reads: Kind | None = None
-
-
-def _is_null(column: ColumnElement[Any], missing: bool) -> ColumnElement[bool]:  # noqa: FBT001
-    return column.is_(None) if missing else column.is_not(None)
 
 
 def _fold(text: str) -> str:
@@ -58,13 +50,12 @@ def _is_in(value: Any, options: Sequence[Any]) -> bool:
 OPERATORS: Final = {
     op.name: op
     for op in (
-        Operator("exact", "is", EVERY, operator.eq, operator.eq),
-        Operator("not", "is not", EVERY, operator.ne, operator.ne),
+        Operator("exact", "is", EVERY, operator.eq),
+        Operator("not", "is not", EVERY, operator.ne),
         Operator(
             "contains",
             "contains",
             WRITTEN,
-            lambda column, text: column.icontains(text, autoescape=True),
             lambda value, text: _fold(text) in _fold(value),
             reads=Kind.TEXT,
         ),
@@ -72,22 +63,18 @@ OPERATORS: Final = {
             "startswith",
             "starts with",
             WRITTEN,
-            lambda column, text: column.istartswith(text, autoescape=True),
             lambda value, text: _fold(value).startswith(_fold(text)),
             reads=Kind.TEXT,
         ),
-        Operator(
-            "in", "is one of", EVERY, lambda column, values: column.in_(values), _is_in, many=True
-        ),
-        Operator("gt", "above", SORTABLE, operator.gt, operator.gt),
-        Operator("gte", "at least", SORTABLE, operator.ge, operator.ge),
-        Operator("lt", "below", SORTABLE, operator.lt, operator.lt),
-        Operator("lte", "at most", SORTABLE, operator.le, operator.le),
+        Operator("in", "is one of", EVERY, _is_in, many=True),
+        Operator("gt", "above", SORTABLE, operator.gt),
+        Operator("gte", "at least", SORTABLE, operator.ge),
+        Operator("lt", "below", SORTABLE, operator.lt),
+        Operator("lte", "at most", SORTABLE, operator.le),
         Operator(
             "isnull",
             "missing",
             EVERY,
-            _is_null,
             lambda value, missing: (value is None) == missing,
             reads=Kind.FLAG,
         ),

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.datastructures import MultiDict
 
+from app.api.replies import no_parameters
 from app.errors import BadQuery
 from app.extensions import db
 from app.pages.collections import collections_of
@@ -51,6 +52,7 @@ def home() -> str:
 @blueprint.get("/progress.json")
 def progress() -> Response:
     """Return the counts of the front page while the pipeline runs."""
+    no_parameters()
     response = jsonify(fetch_overview(db.session()).to_dict())
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -166,8 +166,8 @@ def _rows(engine: Engine, catalogue: Catalogue, wanted: _Wanted) -> Iterator[dic
     with Session(engine) as session:
         while True:
             found = session.execute(statement.where(Review.id > after)).all()
-            for review, dataset_id, genuine, is_changed in found:
-                yield {
+            rows = [
+                {
                     "id": review.id,
                     "dataset": datasets[dataset_id],
                     "pair": review.pair_id,
@@ -184,10 +184,14 @@ def _rows(engine: Engine, catalogue: Catalogue, wanted: _Wanted) -> Iterator[dic
                     "confidence": review.confidence,
                     "genuine": genuine,
                 }
-            if len(found) < CHUNK:
+                for review, dataset_id, genuine, is_changed in found
+            ]
+            after = found[-1][0].id if found else after
+            # Each chunk is a transaction: the time that a slow reader takes is none of it.
+            session.rollback()
+            yield from rows
+            if len(rows) < CHUNK:
                 return
-            after = found[-1][0].id
-            session.expunge_all()
 
 
 def utc_text(time: datetime) -> str:

@@ -144,7 +144,8 @@ def _refuse_floods(session: Session) -> None:
             f"This site takes {MOST_A_MINUTE} answers a minute from all reviewers together. Your "
             "answer was not stored: please wait a minute and send it again."
         )
-    if (session.scalar(select(func.max(Review.id))) or 0) >= MOST:
+    held = select(Review.id).limit(MOST).subquery()
+    if (session.scalar(select(func.count()).select_from(held)) or 0) >= MOST:
         raise TooMany(f"This site holds {MOST:,} answers, which is all that it takes.")
 
 

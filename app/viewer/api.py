@@ -20,6 +20,7 @@ from app.api.contract import (
     record,
     words,
 )
+from app.api.replies import query_args
 from app.assets import IMMUTABLE
 from app.errors import BadQuery, NotFound
 from app.extensions import db
@@ -123,10 +124,13 @@ def deviations(pair_id: int, model: str) -> Response:
 
 def _spec_of_request(*, also: tuple[str, ...] = ()) -> str | None:
     allowed = ("spec", *also)
-    for name in request.args:
+    args = query_args()
+    for name in args:
         if name not in allowed:
             raise BadQuery(f"Unknown parameter {name!r}.", parameter=name, allowed=allowed)
-    return request.args.get("spec")
+        if len(args.getlist(name)) > 1:
+            raise BadQuery(f"The parameter {name!r} may be given once.", parameter=name)
+    return args.get("spec")
 
 
 def _version(explained: ExplainedPair) -> str:

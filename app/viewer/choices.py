@@ -209,7 +209,7 @@ class Choice:
         pairs.extend((f"weight_{p}", f"{weight:g}") for p, weight in choice.weights if weight != 1)
         if choice.results:
             pairs.append(("results", choice.results))
-        return urlencode(pairs)
+        return urlencode(pairs, safe=",:")
 
     def to_picture_query(self, **changes: object) -> str:
         """Return the query string of what a picture depends on: neither zoom nor results."""

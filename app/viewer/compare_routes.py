@@ -8,6 +8,7 @@ from dataclasses import replace
 from flask import Blueprint, Response, render_template, request
 from werkzeug.datastructures import MultiDict
 
+from app.api.replies import query_args
 from app.errors import BadQuery, NotFound
 from app.extensions import db
 from app.viewer.choices import Choice
@@ -23,7 +24,7 @@ blueprint = Blueprint("comparison", __name__, url_prefix="/viewer")
 @blueprint.get("/<int:pair_id>/compare")
 def compare(pair_id: int) -> str:
     """Show a pair under several models and methods, beside a pinned pair where one is named."""
-    found = compare_pairs(db.session(), pair_id, Asked.from_args(request.args))
+    found = compare_pairs(db.session(), pair_id, Asked.from_args(query_args()))
     return render_template("viewer/compare.html", page=found, choice=found.asked.choice)
 
 

@@ -47,7 +47,9 @@ def fetch_results(session: Session, pair_id: int) -> Sequence[Result]:
 
 def fetch_model(session: Session, name: str) -> FaceModel:
     """Return a model by its name; ``NotFound`` lists the known ones."""
-    model = session.scalar(select(FaceModel).where(FaceModel.name == name))
+    # PostgreSQL takes no NUL in a text, and no name holds one.
+    known_name = "\0" not in name
+    model = session.scalar(select(FaceModel).where(FaceModel.name == name)) if known_name else None
     if model is None:
         known = session.scalars(select(FaceModel.name).order_by(FaceModel.name)).all()
         listed = f"Known are {', '.join(known)}." if known else "There is none yet."

@@ -10,6 +10,7 @@ import numpy as np
 from flask import Blueprint, Response, render_template, request, url_for
 from numpy.typing import NDArray
 
+from app.api.replies import query_args
 from app.errors import NotFound
 from app.extensions import db
 from app.viewer.choices import Choice
@@ -27,7 +28,7 @@ blueprint = Blueprint("viewer", __name__, url_prefix="/viewer")
 @blueprint.get("/<int:pair_id>")
 def pair(pair_id: int) -> str:
     """Show one pair: its images and maps, the verdict of a model, and those of all models."""
-    choice = Choice.from_args(request.args)
+    choice = Choice.from_args(query_args())
     session = db.session()
     context = viewer_context(session, pair_id, choice)
     around = surroundings_of(session, context)
@@ -71,13 +72,16 @@ def cite(pair_id: int) -> Response:
     query = drawn.choice.to_picture_query()
     url = url_for("viewer.pair", pair_id=pair_id, _external=True) + (f"?{query}" if query else "")
     text = citation(drawn, url, day=datetime.now(UTC).date().isoformat())
-    return reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
+    response = reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
+    # It names this host and today: not for the caches of others.
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def _read(pair_id: int, *, side: int = 1, map_wanted: bool = True) -> DrawnPair:
     if side not in (1, 2):
         raise NotFound(f"A pair has the sides 1 and 2, not {side}.")
-    choice = Choice.from_args(request.args)
+    choice = Choice.from_args(query_args())
     return read_pair(db.session(), media_store(), pair_id, choice, map_wanted=map_wanted)
 
 

@@ -14,6 +14,7 @@ import { suggestIdentities } from "./identities.js";
 
 const SWAPPED = "[data-explorer]";
 let loading = null;
+let asked = ""; // the address of the latest query
 let shown = window.location.pathname + window.location.search;
 const basket = new Basket();
 
@@ -32,6 +33,8 @@ async function load(url, signal) {
 async function show(url, { remember = true } = {}) {
   loading?.abort();
   loading = new AbortController();
+  asked = url;
+  const before = entries();
   root().setAttribute("aria-busy", "true");
   let found;
   try {
@@ -47,9 +50,33 @@ async function show(url, { remember = true } = {}) {
   } else if (found.status !== 200 || !fresh) {
     window.location.assign(url);
   } else {
+    const typed = [...entries()].filter(([id, value]) => before.get(id) !== value);
     swap(fresh, found.page.title);
     if (remember) window.history.pushState(null, "", found.address);
     shown = window.location.pathname + window.location.search;
+    keep(typed);
+  }
+}
+
+/* What stands in the fields of the form, by their ids. */
+function entries() {
+  const fields = root().querySelectorAll("[data-filters] :is(input, select)[id]:not([type=checkbox])");
+  return new Map([...fields].map((field) => [field.id, field.value]));
+}
+
+/* Whatever was entered while a list was on its way stays in the form, and is asked for next: as soon
+   as nobody types there any more. */
+function keep(typed) {
+  for (const [id, value] of typed) {
+    const field = document.getElementById(id);
+    if (!field) continue;
+    field.value = value;
+    const ask = () => {
+      const url = field.isConnected && formUrl(field.form);
+      if (url && url !== asked) show(url);
+    };
+    if (document.activeElement === field) field.addEventListener("blur", ask, { once: true });
+    else ask();
   }
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Watched, new_context
 
@@ -67,7 +67,7 @@ def test_the_form_works_without_javascript(chromium: Browser, site: str) -> None
     page.check("[name=model][value=second]", force=True)
     page.select_option("[name=genuine]", "1")
     page.click("button[type=submit]")
-    assert page.url == f"{site}/explorer?model=second&genuine=1"
+    page.wait_for_url(f"{site}/explorer?model=second&genuine=1")
     context.close()
 
 
@@ -249,3 +249,16 @@ def test_a_second_sort_key_needs_no_modifier(explorer: Page) -> None:
     explorer.select_option("[name='sort2.way']", "down")
     expect(explorer).to_have_url(re.compile("sort=fold,-first.distance"))
     expect(explorer.locator("th[aria-sort=ascending] .sort-badge")).to_have_text("↑1")
+
+
+def test_what_is_entered_while_a_list_loads_is_kept_and_asked_for(explorer: Page) -> None:
+    held: list[Route] = []
+    explorer.route("**/explorer/search?*", lambda route: held.append(route), times=1)
+    explorer.select_option("[name=genuine]", "0")
+    explorer.locator("[name=identity1__contains]").press_sequentially("ada")
+    held[0].continue_()
+    expect(explorer).to_have_url(re.compile("genuine=0"))
+    expect(explorer.locator("[name=identity1__contains]")).to_have_value("ada")
+    expect(explorer.locator("[name=identity1__contains]")).to_be_focused()
+    explorer.keyboard.press("Tab")
+    expect(explorer).to_have_url(re.compile("genuine=0&identity1__contains=ada"))

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
+from app.explorer.operators import OPERATORS
 from app.extensions import db
 from app.models import Pair
 from tests import factories
@@ -386,3 +387,14 @@ def test_rows_that_vanish_between_two_pages_do_no_harm(demo: Flask) -> None:
     assert second["rows"][0]["id"] < first["rows"][-1]["id"]
     back = get(client, second["previous"])
     assert [row["id"] for row in back["rows"]] == [row["id"] for row in first["rows"][:-1]]
+
+
+@pytest.mark.parametrize("name", ["identity1", "image2"])
+@pytest.mark.parametrize("op", OPERATORS)
+def test_a_condition_on_text_is_met_by_no_pair_of_no_dataset(
+    demo_client: FlaskClient, op: str, name: str
+) -> None:
+    value = "0" if op == "isnull" else "a"
+    path = f"/api/v1/pairs?dataset=alpha&dataset__not=alpha&{name}__{op}={value}&sort=-{name}"
+
+    assert get(demo_client, path)["rows"] == []
