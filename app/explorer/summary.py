@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -87,6 +87,15 @@ class JointCell(NamedTuple):
     pairs: int
 
 
+def _count(cells: Iterable[ModelCell | JointCell], wanted: Mapping[str, bool]) -> int:
+    """Return how many pairs stand in the cells that have all these values."""
+    return sum(
+        cell.pairs
+        for cell in cells
+        if all(getattr(cell, name) == value for name, value in wanted.items())
+    )
+
+
 @dataclass(frozen=True)
 class ModelSummary:
     """What one model says of the matching pairs."""
@@ -101,11 +110,7 @@ class ModelSummary:
 
     def count(self, **wanted: bool) -> int:
         """Return how many pairs have these values, such as ``prediction=True, genuine=False``."""
-        return sum(
-            cell.pairs
-            for cell in self.cells
-            if all(getattr(cell, name) == value for name, value in wanted.items())
-        )
+        return _count(self.cells, wanted)
 
     def histogram(self, column: str, *, genuine: bool) -> list[int]:
         """Return counts per bin of ``distance`` or ``confidence`` over pairs of one label."""
@@ -137,11 +142,7 @@ class JointSummary:
 
     def count(self, **wanted: bool) -> int:
         """Return how many pairs have these values, such as ``first_correct=True``."""
-        return sum(
-            cell.pairs
-            for cell in self.cells
-            if all(getattr(cell, name) == value for name, value in wanted.items())
-        )
+        return _count(self.cells, wanted)
 
 
 @dataclass(frozen=True)
