@@ -1,1 +1,4 @@
-"""Commands in groups of their own; ``app/cli.py`` adds them to ``flask``."""
+"""The commands of maintainers: thin; the work is in ``compute``, loaded only when needed.
+
+``outcome`` says how they end: exit codes, and errors turned into messages.
+"""

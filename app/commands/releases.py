@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from app.cli import _settings, _teaching
+from app.commands.outcome import site_settings, teaching
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -26,7 +26,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--version", help="Three numbers, as 1.0.0; the next version by default.")
 @click.option("--to", "folder", type=_FOLDER, help="Write it here, not into the media store.")
 @with_appcontext
-@_teaching
+@teaching
 def export_release(
     dataset: str,
     model: str,
@@ -46,7 +46,7 @@ def export_release(
     if no_explanations and sets:
         raise click.UsageError("--explanations and --no-explanations exclude each other.")
     chosen = () if no_explanations else sets or None
-    settings = _settings()
+    settings = site_settings()
     report = export(
         Wanted(dataset, model, chosen, version, folder), settings.media_url, settings.data_dir
     )
@@ -62,7 +62,7 @@ def export_release(
 @click.command("import")
 @click.argument("folder", type=_FOLDER)
 @with_appcontext
-@_teaching
+@teaching
 def import_release(folder: Path) -> None:
     """Read the release in FOLDER back: check it, then publish its evaluation and explanations.
 
@@ -73,7 +73,7 @@ def import_release(folder: Path) -> None:
     from compute.publish import Publisher
     from compute.releases.restore import restore
 
-    settings = _settings()
+    settings = site_settings()
     media = MediaStore(settings.media_url)
     for line in restore(folder, Publisher(media), media, settings.data_dir):
         click.echo(line)

@@ -16,7 +16,7 @@ from flask.testing import FlaskCliRunner
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.cli import _ids
+from app.commands.compute import read_ids
 from app.settings import Settings
 from compute.alignment import DETECTOR_FILE, TEMPLATE
 from compute.datasets import importing
@@ -323,9 +323,9 @@ def test_an_interrupt_is_a_failure_without_a_traceback(
 
 
 def test_ids_and_ranges() -> None:
-    assert _ids(None) is None
-    assert _ids("3") == [3]
-    assert _ids("3, 10-12,3") == [3, 10, 11, 12, 3]
+    assert read_ids(None) is None
+    assert read_ids("3") == [3]
+    assert read_ids("3, 10-12,3") == [3, 10, 11, 12, 3]
 
 
 @pytest.mark.parametrize(

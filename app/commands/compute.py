@@ -1,0 +1,99 @@
+"""``flask compute``: verify and explain the pairs of a dataset, and publish them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import click
+from flask.cli import with_appcontext
+
+from app.commands.outcome import finish, list_skipped, site_settings, teaching
+
+Stage = Literal["verify", "explain", "all"]
+
+
+@click.command("compute")
+@click.option("--dataset", required=True, help="An imported dataset.")
+@click.option("--model", "model_names", multiple=True, help="Repeat for several; all by default.")
+@click.option(
+    "--stage", type=click.Choice(["verify", "explain", "all"]), default="all", show_default=True
+)
+@click.option("--spec", default="default", show_default=True, help="A name, or a TOML file.")
+@click.option("--limit", type=int, help="Explain at most so many pairs, folds and labels in turn.")
+@click.option("--pairs", help="Explain these pairs only: ids and ranges, as 3,10-20.")
+@with_appcontext
+@teaching
+def compute(
+    dataset: str,
+    model_names: tuple[str, ...],
+    stage: Stage,
+    spec: str,
+    limit: int | None,
+    pairs: str | None,
+) -> None:
+    """Verify and explain the pairs of a dataset, and publish rows and pictures.
+
+    Finished work is kept and never done again: a killed run goes on where it stopped.
+    """
+    from compute.errors import RunError
+    from compute.registry import ModelRegistry
+
+    registry = ModelRegistry(site_settings().data_dir)
+    names = tuple(dict.fromkeys(model_names)) or tuple(registry.entries())
+    if not names:
+        raise RunError("There are no models. Add one with: flask models add NAME --onnx FILE")
+    for name in names:
+        registry.get(name)  # a wrong name is said now rather than after hours
+    run(dataset, names, stage, spec=spec, limit=limit, pair_ids=read_ids(pairs))
+
+
+def run(
+    dataset: str,
+    model_names: Sequence[str],
+    stage: Stage,
+    *,
+    spec: str = "default",
+    limit: int | None = None,
+    pair_ids: Sequence[int] | None = None,
+) -> None:
+    """Run ``stage`` of every model on ``dataset``, print what was done, and exit as it went."""
+    from app.media import MediaStore
+    from compute.pipeline import Pipeline, named_spec
+    from compute.publish import Publisher
+
+    settings = site_settings()
+    chosen = named_spec(spec)
+    pipeline = Pipeline(
+        settings.data_dir,
+        dataset,
+        Publisher(MediaStore(settings.media_url)),
+        memory_gib=settings.memory_gib,
+    )
+    skipped: list[Any] = []
+    try:
+        for name in model_names:
+            report = pipeline.run(name, stage, spec=chosen, limit=limit, pair_ids=pair_ids)
+            for line in report.lines:
+                click.echo(line)
+            skipped += report.skipped
+    except BaseException:
+        list_skipped(skipped)  # of the models that were finished
+        raise
+    finish(skipped)
+
+
+def read_ids(text: str | None) -> list[int] | None:
+    """Parse ``3,10-20``; a range holds a million ids at most, more than any dataset has."""
+    if text is None:
+        return None
+    numbers: list[int] = []
+    for part in text.split(","):
+        start, dash, end = part.strip().partition("-")
+        if not start.isdecimal() or (dash and not end.isdecimal()):
+            raise click.UsageError(f"--pairs {text!r}: {part!r} is neither an id nor a range.")
+        first, last = int(start), int(end or start)
+        if not first <= last < first + 1_000_000:
+            raise click.UsageError(f"--pairs {text!r}: {part!r} is empty, or beyond a million ids.")
+        numbers += range(first, last + 1)
+    return numbers

@@ -1,0 +1,76 @@
+"""How a command ends: done, done but something skipped, or failed with a message that teaches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.settings import Settings
+
+DONE, SKIPPED, FAILED = 0, 1, 2
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def site_settings() -> Settings:
+    """Return the settings that this command runs under."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
+
+
+def teaching(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the errors that a command foresees into a message and exit code 2."""
+
+    @wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            from compute.errors import ComputeError
+
+            return command(*args, **kwargs)
+        except ModuleNotFoundError as error:
+            if error.name not in ("cv2", "onnxruntime", "pyarrow", "scipy", "tqdm", "tomli_w"):
+                raise
+            fail(
+                f"{error.name} is not installed: this environment holds the site only. Run: pip "
+                "install -r requirements/compute.txt"
+            )
+        except ComputeError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error}. Finished work is kept; mend this and run the command again.")
+        except SQLAlchemyError as error:
+            first = str(error).splitlines()[0]
+            fail(f"The database cannot be used ({first}). If it is new, run: flask db upgrade")
+        except KeyboardInterrupt:
+            fail("Stopped. Finished work is kept; run the command again to go on.")
+
+    return wrapper
+
+
+def fail(message: str) -> NoReturn:
+    """Say why on standard error and exit with 2."""
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(FAILED)
+
+
+def finish(skipped: Sequence[Any]) -> None:
+    """List what was left out and exit: 0 where nothing was, else 1."""
+    if skipped:
+        list_skipped(skipped)
+        sys.exit(SKIPPED)
+
+
+def list_skipped(skipped: Sequence[Any]) -> None:
+    """Name each thing that was left out (its ``what`` and ``reason``) once, and their number."""
+    unique = list(dict.fromkeys(skipped))
+    for each in unique:
+        click.echo(f"skipped {each.what}: {each.reason}", err=True)
+    if unique:
+        click.echo(f"{len(unique)} skipped in all, listed above.", err=True)
