@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+from compute.datasets.pair_lines import bad_line, read_lines
 from compute.datasets.pairs import FOLDS, NamedPair
 from compute.errors import DatasetError
 
@@ -21,25 +22,38 @@ def image_name(identity: str, number: int) -> str:
     return f"{identity}/{identity}_{number:04d}.jpg"
 
 
-def read_pairs(path: Path) -> list[NamedPair]:
+def is_image_number(text: str) -> bool:
+    """Tell whether a list may number an image so: 1 to 9999."""
+    return _IMAGE_NUMBER.fullmatch(text) is not None
+
+
+def is_identity(text: str) -> bool:
+    """Tell whether a list may name a person so: as one folder."""
+    return bool(text) and "/" not in text and "\\" not in text and text not in (".", "..")
+
+
+def read_pairs(path: Path, *, official: str = "pairs.txt of LFW, view 2") -> list[NamedPair]:
     """Read and check the list: a header ``10 300``, then 10 folds of 300 genuine and 300 impostor.
+
+    Parameters
+    ----------
+    official
+        What to call the right list in an error.
 
     Raises
     ------
     DatasetError
         Names the file, the line, what was expected and what is there.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: not a text file in UTF-8 ({error.reason}).") from error
-    while lines and not lines[-1].strip():
-        lines.pop()
+    lines = read_lines(path)
     header = lines[0].split() if lines else []
     if header != [str(FOLDS), str(PAIRS_PER_LABEL)]:
-        raise DatasetError(
-            f"{path}, line 1: {' '.join(header)!r}, expected '{FOLDS} {PAIRS_PER_LABEL}' (folds, "
-            "pairs of each label per fold). Use the official pairs.txt of LFW, view 2."
+        raise bad_line(
+            path,
+            1,
+            " ".join(header),
+            f"'{FOLDS} {PAIRS_PER_LABEL}' (folds, pairs of each label per fold). Use the official "
+            f"{official}",
         )
     expected = FOLDS * 2 * PAIRS_PER_LABEL
     pairs = []
@@ -50,7 +64,7 @@ def read_pairs(path: Path) -> list[NamedPair]:
         raise DatasetError(
             f"{path}: {len(lines) - 1} pairs, expected {expected} ({FOLDS} folds of "
             f"{PAIRS_PER_LABEL} genuine and {PAIRS_PER_LABEL} impostor pairs). The file is cut off "
-            "or is another list."
+            f"or is another list. Use the official {official}."
         )
     return pairs
 
@@ -61,11 +75,11 @@ def _parse(path: Path, number: int, line: str, *, genuine: bool) -> NamedPair:
     shape = "'NAME N1 N2' (genuine)" if genuine else "'NAME1 N1 NAME2 N2' (impostor)"
     sound = (
         len(fields) == (3 if genuine else 4)
-        and all(_IMAGE_NUMBER.fullmatch(text) for text in numbers)
-        and all("/" not in name and "\\" not in name and name != ".." for name in identities)
+        and all(is_image_number(text) for text in numbers)
+        and all(is_identity(name) for name in identities)
     )
     if not sound:
-        raise DatasetError(f"{path}, line {number}: {line!r}, expected {shape}.")
+        raise bad_line(path, number, line, shape)
     first, second = (int(text) for text in numbers)
     if genuine and first == second:
         raise DatasetError(f"{path}, line {number}: {line!r} pairs an image with itself.")

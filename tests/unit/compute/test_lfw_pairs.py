@@ -9,30 +9,15 @@ import pytest
 from compute.datasets.lfw import read_pairs
 from compute.datasets.pairs import NamedPair
 from compute.errors import DatasetError
-
-FOLDS, EACH = 10, 300
-
-
-def official_lines() -> list[str]:
-    """Write 6000 pairs over 40 names: fold by fold, 300 genuine and 300 impostor."""
-    lines = [f"{FOLDS}\t{EACH}"]
-    for fold in range(FOLDS):
-        lines += [f"Name_{i % 40:02d}\t{1 + i % 7}\t{8 + fold}" for i in range(EACH)]
-        lines += [
-            f"Name_{i % 40:02d}\t{1 + fold}\tName_{(i + 1 + fold) % 40:02d}\t{1 + i % 9}"
-            for i in range(EACH)
-        ]
-    return lines
+from tests.dataset_files import lfw_lines, write_lines
 
 
 def write(folder: Path, lines: list[str], *, end: str = "\n") -> Path:
-    path = folder / "pairs.txt"
-    path.write_bytes((end.join(lines) + end).encode())
-    return path
+    return write_lines(folder / "pairs.txt", lines, end=end)
 
 
 def test_the_official_format(tmp_path: Path) -> None:
-    pairs = read_pairs(write(tmp_path, official_lines()))
+    pairs = read_pairs(write(tmp_path, lfw_lines()))
     assert len(pairs) == 6000
     assert [pair.genuine for pair in pairs] == ([True] * 300 + [False] * 300) * 10
     assert pairs[0] == NamedPair(
@@ -46,7 +31,7 @@ def test_the_official_format(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["\r\n", "\n\n\n"])
 def test_line_ends_do_not_matter(end: str, tmp_path: Path) -> None:
-    lines = official_lines()
+    lines = lfw_lines()
     expected = read_pairs(write(tmp_path, lines))
     path = tmp_path / "pairs.txt"
     if end == "\r\n":
@@ -57,7 +42,7 @@ def test_line_ends_do_not_matter(end: str, tmp_path: Path) -> None:
 
 
 def test_blanks_separate_as_tabs_do(tmp_path: Path) -> None:
-    lines = official_lines()
+    lines = lfw_lines()
     expected = read_pairs(write(tmp_path, lines))
     assert read_pairs(write(tmp_path, [line.replace("\t", " ") for line in lines])) == expected
 
@@ -94,19 +79,20 @@ IMPOSTOR = "'NAME1 N1 NAME2 N2' (impostor)"
 def test_a_malformed_line_names_file_line_expected_and_actual(
     line: str, number: int, expected: str, tmp_path: Path
 ) -> None:
-    lines = official_lines()
+    lines = lfw_lines()
     lines[number - 1] = line
     path = write(tmp_path, lines)
     with pytest.raises(DatasetError) as raised:
         read_pairs(path)
     message = str(raised.value)
-    assert message.startswith(f"{path}, line {number}: {line!r}")
+    shown = line if len(line) <= 200 else f"{line[:200]}..."
+    assert message.startswith(f"{path}, line {number}: {shown!r}")
     assert expected in message
 
 
 @pytest.mark.parametrize("header", ["", "10", "10\t300\t1", "5\t300", "10 301", "pairs", "300\t10"])
 def test_another_header_is_refused(header: str, tmp_path: Path) -> None:
-    path = write(tmp_path, [header, *official_lines()[1:]])
+    path = write(tmp_path, [header, *lfw_lines()[1:]])
     with pytest.raises(DatasetError, match=r"line 1: .*expected '10 300'.*official pairs.txt"):
         read_pairs(path)
 
@@ -119,25 +105,25 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kept", [1, 301, 5000, 6000])
 def test_a_cut_off_list_says_how_many_there_are(kept: int, tmp_path: Path) -> None:
-    path = write(tmp_path, official_lines()[:kept])
+    path = write(tmp_path, lfw_lines()[:kept])
     with pytest.raises(DatasetError, match=f"{kept - 1} pairs, expected 6000.*cut off"):
         read_pairs(path)
 
 
 def test_a_list_cut_off_inside_a_line_names_the_line(tmp_path: Path) -> None:
-    path = write(tmp_path, [*official_lines()[:100], "Name_05\t2"])
+    path = write(tmp_path, [*lfw_lines()[:100], "Name_05\t2"])
     with pytest.raises(DatasetError, match="line 101"):
         read_pairs(path)
 
 
 def test_more_lines_than_pairs_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, [*official_lines(), "Name_00\t1\tName_01\t2"])
+    path = write(tmp_path, [*lfw_lines(), "Name_00\t1\tName_01\t2"])
     with pytest.raises(DatasetError, match="6001 pairs, expected 6000"):
         read_pairs(path)
 
 
 def test_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
-    lines = official_lines()
+    lines = lfw_lines()
     lines[7] = "José\t1\t2"
     (tmp_path / "pairs.txt").write_bytes("\n".join(lines).encode("latin-1"))
     with pytest.raises(DatasetError, match="not a text file in UTF-8"):
