@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -117,3 +118,30 @@ def write_examples(path: Path, pairs: Sequence[PairExample]) -> Path:
     """Write a TFRecord file of pairs."""
     path.write_bytes(b"".join(encode_record(encode_pair(pair)) for pair in pairs))
     return path
+
+
+def write_bin(
+    path: Path, images: Sequence[object], labels: Sequence[object], *, protocol: int
+) -> Path:
+    """Write a ``.bin`` as Python 3 does: images may be bytes or arrays."""
+    path.write_bytes(pickle.dumps((list(images), list(labels)), protocol=protocol))
+    return path
+
+
+def python2_bin(images: Sequence[bytes], labels: Sequence[bool]) -> bytes:
+    """Return a ``.bin`` as Python 2 wrote it (protocol 2): images as text, opcode by opcode."""
+
+    def text(data: bytes) -> bytes:
+        if len(data) < 256:
+            return b"U" + bytes([len(data)]) + data  # SHORT_BINSTRING
+        return b"T" + struct.pack("<i", len(data)) + data  # BINSTRING
+
+    def put(number: int) -> bytes:
+        return b"q" + bytes([number]) if number < 256 else b"r" + struct.pack("<I", number)
+
+    # PROTO 2, then a list: EMPTY_LIST, MARK, its items, APPENDS
+    first = b"\x80\x02" + b"]" + put(0) + b"("
+    items = b"".join(text(image) + put(1 + i) for i, image in enumerate(images))
+    second = b"e" + b"]" + put(1 + len(images)) + b"("
+    flags = b"".join(b"\x88" if label else b"\x89" for label in labels)
+    return first + items + second + flags + b"e" + b"\x86" + put(2 + len(images)) + b"."
