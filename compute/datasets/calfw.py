@@ -11,13 +11,13 @@ import re
 from pathlib import Path
 from typing import Final
 
-from compute.datasets.pair_lines import PAIRS_PER_LABEL, read_tagged_pairs
+from compute.datasets.pair_lines import PAIRS_OF_EACH_LABEL, read_tagged_pairs
 from compute.datasets.pairs import FOLDS, NamedPair
 
 OFFICIAL: Final = "pairs_CALFW.txt"
 TAGS: Final = tuple(
-    [str(1 + FOLDS * i // PAIRS_PER_LABEL) for i in range(PAIRS_PER_LABEL)]
-    + ["0"] * PAIRS_PER_LABEL
+    [str(1 + FOLDS * i // PAIRS_OF_EACH_LABEL) for i in range(PAIRS_OF_EACH_LABEL)]
+    + ["0"] * PAIRS_OF_EACH_LABEL
 )
 """What the list tags each pair with, in order."""
 

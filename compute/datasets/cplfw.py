@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 from typing import Final
 
-from compute.datasets.pair_lines import PAIRS_PER_LABEL, read_tagged_pairs
+from compute.datasets.pair_lines import PAIRS_OF_EACH_LABEL, read_tagged_pairs
 from compute.datasets.pairs import NamedPair
 
 OFFICIAL: Final = "pairs_CPLFW.txt"
-TAGS: Final = tuple(["1"] * PAIRS_PER_LABEL + ["0"] * PAIRS_PER_LABEL)
+TAGS: Final = tuple(["1"] * PAIRS_OF_EACH_LABEL + ["0"] * PAIRS_OF_EACH_LABEL)
 """What the list tags each pair with, in order."""
 
 _FILE: Final = re.compile(r"(?P<identity>[^/\\\s]+)_[1-9][0-9]{0,3}\.jpg")

@@ -10,7 +10,7 @@ from typing import Final
 from compute.datasets.pairs import NamedPair
 from compute.errors import DatasetError
 
-PAIRS_PER_LABEL: Final = 3000
+PAIRS_OF_EACH_LABEL: Final = 3000
 """Genuine pairs, and impostor pairs, of every set of the LFW family."""
 
 _LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
@@ -45,36 +45,26 @@ def bad_line(path: Path, number: int, line: str, expected: str) -> DatasetError:
     return DatasetError(f"{path}, line {number}: {shown!r}, expected {expected}.")
 
 
-def require_pairs(path: Path, found: str, *, sound: bool, official: str) -> None:
-    """Refuse a list of another length than 6000 pairs; ``found`` says what it has."""
-    if not sound:
-        raise DatasetError(
-            f"{path}: {found}, expected {2 * PAIRS_PER_LABEL} pairs ({PAIRS_PER_LABEL} genuine, "
-            f"{PAIRS_PER_LABEL} impostor). The file is cut off or is another list. Use the "
-            f"official {official}."
-        )
-
-
 def two_by_two(
     path: Path, lines: Sequence[str], *, official: str
 ) -> Iterator[tuple[int, str, str]]:
-    """Yield the 6000 pairs of lines, each with the number of its first line.
+    """Yield 6000 pairs of lines, each with the number of its first line.
 
     Raises
     ------
     DatasetError
-        After the last whole pair, where there are fewer or more than 12,000 lines: a line that
-        another list would not have is named first.
+        At the end, where there are fewer or more than 12,000 lines: what is wrong in a line that is
+        there says more, and the reader of that line comes first.
     """
-    expected = 4 * PAIRS_PER_LABEL
+    expected = 4 * PAIRS_OF_EACH_LABEL
     for number in range(1, min(len(lines), expected), 2):
         yield number, lines[number - 1], lines[number]
-    require_pairs(
-        path,
-        f"{len(lines)} lines, two for a pair",
-        sound=len(lines) == expected,
-        official=official,
-    )
+    if len(lines) != expected:
+        raise DatasetError(
+            f"{path}: {len(lines)} lines, two for a pair, expected {expected // 2} pairs "
+            f"({PAIRS_OF_EACH_LABEL} genuine, {PAIRS_OF_EACH_LABEL} impostor). The file is cut off "
+            f"or is another list. Use the official {official}."
+        )
 
 
 def read_tagged_pairs(
