@@ -68,15 +68,15 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 @contextmanager
-def exclusive(path: Path, *, doing: str) -> Iterator[None]:
+def exclusive(path: Path, *, doing: str, wait: bool = False) -> Iterator[None]:
     """Hold a lock file while ``doing`` something that must not run twice at a time.
 
-    The lock goes with the process, however it ends.
+    The lock goes with the process, however it ends. ``wait`` for it where it is never held long.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise RunError(
                 f"Another process is {doing} (it holds {path}). Wait for it or stop it, then try "
