@@ -39,12 +39,14 @@ class RemoteFile:
     name
         Its name on disk, without a folder.
     sha256
-        What its owner, or several others, say of it; None where nobody does: then the hash of the
-        first download is recorded, said openly, and required from then on.
+        None where nobody publishes it: then the hash of the first download is recorded, said
+        openly, and required from then on.
     size
         In bytes, where it is known.
     note
         What to do where it cannot be had, as a sentence.
+    vouched
+        Who says that ``sha256`` is right.
     """
 
     url: str
@@ -52,6 +54,7 @@ class RemoteFile:
     sha256: str | None = None
     size: int | None = None
     note: str = ""
+    vouched: str = "its owner"
 
 
 def fetch(
@@ -156,7 +159,7 @@ class _Fetcher:
     def _expected(self, file: RemoteFile) -> tuple[str | None, str]:
         """Return the hash that a file must have, and who says so."""
         if file.sha256 is not None:
-            return file.sha256, "The hash is the published one."
+            return file.sha256, f"The hash is as given by {file.vouched}."
         pin = self._pins.get(file.url)
         if pin is None:
             return None, ""

@@ -49,6 +49,7 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
         ["datasets"],
         ["datasets", "list"],
         ["datasets", "import"],
+        ["datasets", "pull"],
         ["datasets", "verify"],
         ["models"],
         ["models", "list"],
