@@ -16,11 +16,11 @@ from typing import Final
 import pooch
 
 from compute.errors import FetchError, HashMismatchError
-from compute.files import exclusive, sha256_of_file
+from compute.files import exclusive, require_space, sha256_of_file
 from compute.patience import Patience
 from compute.pins import Pins
 from compute.progress import say as say_aloud
-from compute.transfer import Transfer, Wanted, require_space
+from compute.transfer import Transfer, Wanted
 
 Say = Callable[[str], None]
 
@@ -140,6 +140,8 @@ class _Fetcher:
         part = self._incoming / f"{file.name}.part"
         wanted = Wanted(file.url, file.name, file.size, file.note)
         transfer = Transfer(wanted, part, patience=self._patience, say=self._say)
+        if expected is None:
+            transfer.discard()  # no hash would tell whether an earlier run's part is sound
 
         def download(_url: str, output: str, _store: object) -> None:
             transfer.run()
@@ -173,9 +175,10 @@ class _Fetcher:
             return
         sha256 = sha256_of_file(target)
         self._pins.record(file.url, sha256=sha256, size=target.stat().st_size)
+        plain = "" if file.url.startswith("https:") else " It came over http, unprotected."
         self._say(
             f"{file.name}: its owner publishes no hash. Recorded now, required from then on: "
-            f"SHA-256 {sha256} ({self._pins.path})."
+            f"SHA-256 {sha256} ({self._pins.path}).{plain}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, hashes, and locks between processes."""
+"""Files that appear whole or not at all, hashes, room for them, and locks between processes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import HashMismatchError, RunError
+from compute.errors import FetchError, HashMismatchError, RunError
+
+RESERVE: Final = 64 * 2**20
+"""Bytes that whoever fills a disk with large files leaves free on it."""
 
 
 def sha256_of_file(path: Path) -> str:
@@ -65,6 +69,17 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     write_whole(path, buffer.getvalue())
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise ``FetchError`` where a folder cannot take so many bytes more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if needed + RESERVE > free:
+        raise FetchError(
+            f"{what}: {needed / 1e6:.0f} MB to come and {RESERVE / 1e6:.0f} MB to spare, "
+            f"but {folder} has {free / 1e6:.0f} MB free. Free some, or move XFV_DATA_DIR."
+        )
 
 
 @contextmanager

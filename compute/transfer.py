@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,15 +24,13 @@ import urllib3
 
 from app.version import VERSION
 from compute.errors import FetchError
-from compute.files import write_json
+from compute.files import require_space, write_json
 from compute.patience import MomentaryError, Patience, StallClock
 from compute.progress import progress_bar
 
-RESERVE: Final = 64 * 2**20
-"""Bytes that a download leaves free on the disk."""
-
 _CHUNK: Final = 256 * 1024
 _HEAD: Final = 512
+_SPAN: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
 _MOMENTARY: Final = (408, 425, 429, 500, 502, 503, 504)
 _GONE: Final = (404, 410)
 _CLOSED: Final = (401, 403, 451)
@@ -99,8 +97,9 @@ class Transfer:
                     furthest = max(have, furthest)
                     if failures >= self._patience.attempts:
                         raise FetchError(
-                            f"{self._wanted.url}: {error}, {failures} times in a row. Run the "
-                            f"command again to go on. {self._wanted.remedy}"
+                            f"{self._wanted.url}: {error}, {failures} times in a row. Check the "
+                            "network (and HTTPS_PROXY, if there is a proxy), then run the command "
+                            f"again to go on. {self._wanted.remedy}"
                         ) from error
                     wait = self._patience.before(failures, error.wait)
                     self._say(
@@ -146,7 +145,9 @@ class Transfer:
         except requests.exceptions.SSLError as error:
             raise self._final(f"the connection is not secure ({error})") from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise MomentaryError(f"no answer from {urlsplit(self._wanted.url).netloc}") from error
+            asked = error.request.url if error.request is not None else None
+            host = urlsplit(str(asked or self._wanted.url)).netloc
+            raise MomentaryError(f"no answer from {host}") from error
         except requests.TooManyRedirects as error:
             raise self._final("more than 10 redirects") from error
         except requests.RequestException as error:
@@ -181,18 +182,15 @@ class Transfer:
         return self._beginning(response, int(length) if length.isdecimal() else None)
 
     def _continuation(self, response: requests.Response, have: int, validator: object) -> _Body:
-        unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-        span, _, total = rest.partition("/")
-        start, _, end = span.partition("-")
+        span = _SPAN.fullmatch(response.headers.get("Content-Range", ""))
+        start, end, total = (int(number) for number in span.groups()) if span else (0, 0, 0)
         same = _validator(response) in (None, validator)
-        if not have or (unit, start) != ("bytes", str(have)) or not total.isdecimal() or not same:
+        if not have or start != have or end + 1 != total or not same:
             self.discard()
             raise MomentaryError("the server sends another part than it was asked for", wait=0.0)
-        if int(end or 0) + 1 != int(total):
-            raise MomentaryError("the server sends less than the rest")
-        self._require_size(response, int(total))
+        self._require_size(response, total)
         self.resumed = True
-        return _Body(response, have, int(total))
+        return _Body(response, have, total)
 
     def _beginning(self, response: requests.Response, total: int | None) -> _Body:
         if total is not None:
@@ -255,17 +253,6 @@ class Transfer:
 
     def _final(self, what: str) -> FetchError:
         return FetchError(f"{self._wanted.url}: {what}. {self._wanted.remedy}")
-
-
-def require_space(folder: Path, needed: int, what: str) -> None:
-    """Raise ``FetchError`` where a folder cannot take so many bytes more."""
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if needed + RESERVE > free:
-        raise FetchError(
-            f"{what}: {needed / 1e6:.0f} MB to come and {RESERVE / 1e6:.0f} MB to spare, "
-            f"but {folder} has {free / 1e6:.0f} MB free. Free some, or move XFV_DATA_DIR."
-        )
 
 
 @contextmanager

@@ -8,8 +8,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from compute.errors import FetchError
-from compute.files import require_sha256
-from compute.transfer import require_space
+from compute.files import require_sha256, require_space
 
 
 def take_member(archive: Path, name: str, target: Path, *, sha256: str | None = None) -> Path:

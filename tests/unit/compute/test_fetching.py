@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
+import urllib3
 
 from app.settings import ROOT
 from compute import fetching, transfer
@@ -133,13 +135,27 @@ def test_a_server_without_ranges_sends_it_all_again(fetching_: Fetching) -> None
 
 
 def test_a_file_that_changed_meanwhile_is_not_mixed(fetching_: Fetching) -> None:
-    fetching_.site.answers["/file.bin"] = [web_server.break_after(150_000)]
-    fetching_.patience = Patience(stall=0.3, attempts=1)
-    with pytest.raises(FetchError):
-        fetching_.run(fetching_.file(sha256=None))
-    new = fetching_.site.files["/file.bin"] = CONTENT[::-1]
+    new = CONTENT[::-1]
+
+    def break_and_change(handler: web_server.Handler) -> None:
+        web_server.break_after(150_000)(handler)
+        handler.server.files["/file.bin"] = new
+
+    fetching_.site.answers["/file.bin"] = [break_and_change]
     (path,) = fetching_.run(fetching_.file(sha256=None))
     assert path.read_bytes() == new
+    assert fetching_.site.asked[1] == ("/file.bin", "bytes=150000-")
+
+
+def test_a_part_of_an_earlier_run_is_not_trusted_without_a_hash(fetching_: Fetching) -> None:
+    fetching_.patience = Patience(stall=0.3, attempts=1)
+    fetching_.site.answers["/file.bin"] = [web_server.break_after(150_000)]
+    with pytest.raises(FetchError):
+        fetching_.run(fetching_.file(sha256=None))
+    part = fetching_.folder / ".incoming" / "file.bin.part"
+    part.write_bytes(bytes(part.stat().st_size))
+    (path,) = fetching_.run(fetching_.file(sha256=None))
+    assert path.read_bytes() == CONTENT
 
 
 def test_a_part_that_does_not_fit_is_fetched_from_the_beginning(fetching_: Fetching) -> None:
@@ -248,6 +264,20 @@ def test_what_comes_in_a_files_place_is_named(
     assert fetching_.present() == fetching_.unfinished() == []
 
 
+def test_a_redirect_to_an_unprotected_address_is_refused(
+    fetching_: Fetching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(self: requests.Session, url: str, **_: object) -> requests.Response:
+        asked, answer = requests.Response(), requests.Response()
+        asked.url, answer.url, answer.status_code = url, "http://elsewhere/file.bin", 200
+        answer.history, answer.raw = [asked], urllib3.HTTPResponse()
+        return answer
+
+    monkeypatch.setattr(requests.Session, "get", get)
+    with pytest.raises(FetchError, match="from https to http"):
+        fetching_.run(RemoteFile("https://safe/file.bin", "file.bin", SHA256))
+
+
 def test_a_body_without_a_length_is_read_to_its_end(fetching_: Fetching) -> None:
     def chunked(handler: web_server.Handler) -> None:
         handler.head(200, Transfer_Encoding="chunked")
@@ -271,7 +301,14 @@ def test_a_compressed_body_is_refused(fetching_: Fetching) -> None:
 
 
 @pytest.mark.parametrize(
-    "span", ["bytes 0-199999/200000", "bytes 150000-160000/200000", "pages 150000-199999/200000"]
+    "span",
+    [
+        "bytes 0-199999/200000",
+        "bytes 150000-160000/200000",
+        "pages 150000-199999/200000",
+        "bytes 150000-?/*",
+        "",
+    ],
 )
 def test_another_part_than_asked_for_is_never_appended(fetching_: Fetching, span: str) -> None:
     def wrong(handler: web_server.Handler) -> None:
@@ -304,6 +341,7 @@ def test_a_hash_that_nobody_publishes_is_recorded_and_then_required(fetching_: F
     assert pin is not None
     assert (pin.sha256, pin.size) == (SHA256, 200_000)
     assert "publishes no hash. Recorded now" in fetching_.said[0]
+    assert "over http, unprotected" in fetching_.said[0]
     assert SHA256 in fetching_.said[0]
 
     path.unlink()
