@@ -46,6 +46,7 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
     [
         ["compute"],
         ["demo"],
+        ["doctor"],
         ["datasets"],
         ["datasets", "list"],
         ["datasets", "import"],
