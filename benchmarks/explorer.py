@@ -11,6 +11,7 @@ end. The SQLite file is kept in the temporary folder for the next run.
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import os
@@ -149,6 +150,8 @@ def measure(
             name: list(_places(catalogue, queries[:sample])) for name, queries in _queries()
         }
     plans = _plans(app, client, [urls[0] for urls in requests.values()])
+    gc.collect()
+    gc.freeze()  # as gunicorn.conf.py does
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in requests}
     for number in range(rounds + 1):
         for name, urls in requests.items():

@@ -77,7 +77,9 @@ def pairs_ndjson() -> Response:
 
 
 def _download(
-    stream: Callable[[Engine, ExplorerQuery, array[int]], Iterator[str]], name: str, kind: str
+    stream: Callable[[Engine, ExplorerQuery, array[int]], Iterator[str] | Iterator[bytes]],
+    name: str,
+    kind: str,
 ) -> Response:
     session = db.session()
     query = parse_query(query_params(), load_catalogue(session))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from app.api.replies import json_text
+from app.api.replies import json_line
 from app.explorer.columns import ColumnRef
 from app.explorer.filters import ExplorerQuery
 from app.explorer.layout import table_columns
@@ -29,10 +29,10 @@ def stream_table(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Itera
         yield lines([[cell(_value(row, ref)) for ref in columns] for row in rows])
 
 
-def stream_json_lines(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[str]:
+def stream_json_lines(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[bytes]:
     """Yield the rows of the JSON, one to a line, a chunk of rows at a time."""
     for rows in _chunks(engine, query, ids):
-        yield "".join(json_text(row.to_json()) + "\n" for row in rows)
+        yield b"".join(json_line(row.to_json()) for row in rows)
 
 
 def _chunks(engine: Engine, query: ExplorerQuery, ids: array[int]) -> Iterator[list[PairRow]]:

@@ -19,11 +19,14 @@ from app.explorer.filters import ExplorerQuery
 from app.explorer.packing import (
     KINDS,
     Array,
+    Flags,
     Numbers,
+    Text,
     UnfitError,
     joined,
     result_arrays,
     to_array,
+    to_numbers,
     unpack,
 )
 from app.models import Pair, PairColumn, Result, ResultColumn
@@ -49,7 +52,7 @@ class Arrays:
         datasets = [dataset.id for dataset in scope]
         names = sorted({ref.column.name for ref in wanted - {DATASET} if ref.model is None})
         pairs = _load_pairs(session, datasets, names)
-        ids = {dataset: _numbers(columns["id"]) for dataset, columns in pairs.items()}
+        ids = {dataset: to_numbers(columns["id"]) for dataset, columns in pairs.items()}
         models = {(ref.model.id, ref.column.name) for ref in wanted if ref.model}
         results = _load_results(session, ids, models)
 
@@ -72,16 +75,18 @@ class Arrays:
 
     def numbers(self, ref: ColumnRef) -> Numbers:
         """Return a column of numbers, flags or datasets."""
-        return _numbers(self[ref])
+        return to_numbers(self[ref])
+
+    def flags(self, ref: ColumnRef) -> Flags:
+        """Return a column of flags."""
+        array = self[ref]
+        if isinstance(array, Text) or array.dtype != np.int8:
+            raise TypeError(f"{ref.name} is no column of flags")
+        flags: Flags = array.astype(np.int8, copy=False)
+        return flags
 
     def __len__(self) -> int:
         return len(self[ID])
-
-
-def _numbers(array: Array) -> Numbers:
-    if not isinstance(array, np.ndarray):
-        raise TypeError("this column is text")
-    return array
 
 
 def _load_pairs(

@@ -71,7 +71,7 @@ class PairRow:
         """Return the row of the API."""
         row: dict[str, Any] = {name: getattr(self, name) for name in PAIR_FIELDS}
         row["models"] = {
-            name: None if result is None else result._asdict()
+            name: None if result is None else dict(zip(RESULT_FIELDS, result, strict=True))
             for name, result in self.models.items()
         }
         return row
@@ -114,8 +114,9 @@ def load_rows(
         return []
     names = {dataset.id: dataset.name for dataset in datasets}
     results = _load_results(session, ids, models)
+    # All rows at a time: fetched one by one they take longer.
     rows = {}
-    for key, dataset_id, *rest in session.execute(_PAIRS, {"ids": ids}):
+    for key, dataset_id, *rest in session.execute(_PAIRS, {"ids": ids}).all():
         said = {model.name: results.get((key, model.id)) for model in models}
         values: tuple[Any, ...] = (key, names[dataset_id], *rest, said)
         rows[key] = PairRow(*values)
@@ -128,14 +129,10 @@ def _load_results(
     if not models:
         return {}
     keys = {"ids": ids, "models": [model.id for model in models]}
+    label = ("impostor", "genuine")
     return {
         (pair, model): ModelResult(
-            distance,
-            threshold,
-            confidence,
-            "genuine" if prediction else "impostor",
-            correct,
-            explained,
+            distance, threshold, confidence, label[prediction], correct, explained
         )
         for (
             pair,
@@ -146,5 +143,5 @@ def _load_results(
             prediction,
             correct,
             explained,
-        ) in session.execute(_RESULTS, keys)
+        ) in session.execute(_RESULTS, keys).all()
     }

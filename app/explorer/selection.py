@@ -18,7 +18,7 @@ from app.explorer.arrays import ID, Arrays
 from app.explorer.columns import MODEL_COLUMNS, ColumnRef, Kind
 from app.explorer.cursor import Cursor, CursorValue
 from app.explorer.filters import ExplorerQuery, Filter, SortKey
-from app.explorer.packing import Numbers, Text
+from app.explorer.packing import Numbers, Text, to_numbers
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -99,16 +99,19 @@ class Selection:
         array = self._arrays[item.ref]
         if isinstance(array, Text):
             return _text_meets(array.names, item)[array.places]
-        return _number_meets(array, item)
+        return _number_meets(to_numbers(array), item)
 
     def _agreement(self, *, agree: bool) -> Mask:
-        predictions = [self._arrays.numbers(ref) for ref in _predictions(self.query)]
-        there = np.full(len(self._arrays), bool(predictions))
-        same = np.ones(len(self._arrays), bool)
-        for prediction in predictions:
-            there &= ~np.isnan(prediction)
-            same &= prediction == predictions[0]
-        return there & (same if agree else ~same)
+        genuine = np.full(len(self._arrays), bool(self.query.models))
+        impostor = genuine.copy()
+        there = genuine.copy()
+        for ref in _predictions(self.query):
+            prediction = self._arrays.flags(ref)
+            genuine &= prediction == 1
+            impostor &= prediction == 0
+            there &= prediction >= 0
+        same: Mask = genuine | impostor
+        return same if agree else there & ~same
 
     def _values(self, ref: ColumnRef, rows: Rows) -> list[CursorValue]:
         """Return values as cursors hold them."""
@@ -119,7 +122,7 @@ class Selection:
         if kind is Kind.DATASET:
             names = [dataset.name for dataset in self.query.known_datasets]
             return [names[int(rank)] for rank in array[rows]]
-        return [None if np.isnan(value) else read(value) for value in array[rows]]
+        return [None if np.isnan(value) else read(value) for value in to_numbers(array[rows])]
 
 
 class _Key:
@@ -134,7 +137,7 @@ class _Key:
         if isinstance(array, Text):
             self._names, ranks = _ranks(array.names)
             array = ranks[array.places].astype(np.float64)
-        self.values: Numbers = np.nan_to_num(array * self._sign, nan=np.inf)
+        self.values: Numbers = np.nan_to_num(to_numbers(array) * self._sign, nan=np.inf)
 
     def bound(self, value: CursorValue) -> float:
         """Return where a cursor's value stands among ``values``, be it among them or not."""

@@ -52,13 +52,8 @@ class Pair(Base):
     __tablename__ = "pair"
     __table_args__ = (
         CheckConstraint("fold >= 0", name="fold_not_negative"),
-        Index("ix_pair_dataset_genuine", "dataset_id", "genuine", "id"),
-        Index("ix_pair_dataset_fold", "dataset_id", "fold", "id"),
-        Index("ix_pair_identity1", "identity1", "id"),
-        Index("ix_pair_identity2", "identity2", "id"),
-        Index("ix_pair_image1", "image1", "id"),
-        Index("ix_pair_image2", "image2", "id"),
-        Index("ix_pair_quality_min", "quality_min", "id"),
+        # Filters and sorting read the packed columns (app/models/packed.py), not these.
+        Index("ix_pair_dataset", "dataset_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

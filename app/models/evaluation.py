@@ -112,15 +112,12 @@ class Result(Base):
     __table_args__ = (
         CheckConstraint("distance >= 0 AND distance <= 2", name="distance_range"),
         CheckConstraint("confidence >= 0.5 AND confidence <= 1", name="confidence_range"),
-        # Equal columns first, then the sort column, then the id: a page is read off the index.
-        # One set for a chosen dataset, one for all datasets together.
-        Index("ix_result_distance", "model_id", "dataset_id", "distance", "pair_id"),
+        # Filters and sorting read the packed columns (app/models/packed.py); these serve triage's
+        # queue and the counts of mistakes. Equal columns first, then the sort column, then the id.
         Index("ix_result_confidence", "model_id", "dataset_id", "confidence", "pair_id"),
-        Index("ix_result_model_distance", "model_id", "distance", "pair_id"),
-        Index("ix_result_model_confidence", "model_id", "confidence", "pair_id"),
-        # The confident mistakes of a model, and its least sure hits.
         Index("ix_result_correct", "model_id", "dataset_id", "correct", "confidence", "pair_id"),
-        Index("ix_result_explained", "model_id", "dataset_id", "explained", "pair_id"),
+        # A page looks up thousands of rows by their key: SQLite finds them in one step so.
+        {"sqlite_with_rowid": False},
     )
 
     pair_id: Mapped[int] = mapped_column(

@@ -19,6 +19,7 @@ from app.explorer.packing import (
     joined,
     pack,
     to_array,
+    to_numbers,
     unpack,
     with_flag,
 )
@@ -40,7 +41,7 @@ def values_of(array: object) -> list[object]:
     if isinstance(array, Text):
         return [array.names[place].decode() for place in array.places]
     assert isinstance(array, np.ndarray)
-    return [None if np.isnan(value) else value for value in array.tolist()]
+    return [None if np.isnan(value) else value for value in to_numbers(array).tolist()]
 
 
 @pytest.mark.parametrize("kind", VALUES)
