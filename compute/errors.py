@@ -25,6 +25,10 @@ class HashMismatchError(ComputeError):
     """A file whose SHA-256 is not the pinned one."""
 
 
+class FetchError(ComputeError):
+    """A file that cannot be had from where it is said to be."""
+
+
 class RunError(ComputeError):
     """A run that cannot start or go on."""
 

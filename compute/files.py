@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, hashes, and locks between processes."""
+"""Files that appear whole or not at all, hashes, room for them, and locks between processes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import HashMismatchError, RunError
+from compute.errors import FetchError, HashMismatchError, RunError
+
+RESERVE: Final = 64 * 2**20
+"""Bytes that whoever fills a disk with large files leaves free on it."""
 
 
 def sha256_of_file(path: Path) -> str:
@@ -67,16 +71,27 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     write_whole(path, buffer.getvalue())
 
 
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise ``FetchError`` where a folder cannot take so many bytes more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if needed + RESERVE > free:
+        raise FetchError(
+            f"{what}: {needed / 1e6:.0f} MB to come and {RESERVE / 1e6:.0f} MB to spare, "
+            f"but {folder} has {free / 1e6:.0f} MB free. Free some, or move XFV_DATA_DIR."
+        )
+
+
 @contextmanager
-def exclusive(path: Path, *, doing: str) -> Iterator[None]:
+def exclusive(path: Path, *, doing: str, wait: bool = False) -> Iterator[None]:
     """Hold a lock file while ``doing`` something that must not run twice at a time.
 
-    The lock goes with the process, however it ends.
+    The lock goes with the process, however it ends. ``wait`` for it where it is never held long.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise RunError(
                 f"Another process is {doing} (it holds {path}). Wait for it or stop it, then try "

@@ -73,3 +73,18 @@ def datasets_verify(name: str) -> None:
     require_images(dataset)
     click.echo(f"{name}: {len(dataset.records)} images and {len(dataset.pairs)} pairs are sound.")
     finish(dataset.skipped)
+
+
+@datasets.command("pull")
+@click.argument("name")
+@click.option("--source", help="tfrecord, original or bin; by default the first that NAME has.")
+@teaching
+def datasets_pull(name: str, source: str | None) -> None:
+    """Download the files of the dataset NAME, each checked. A stopped download goes on."""
+    from compute.datasets.downloads import pull
+
+    report = pull(site_settings().data_dir, name, source)
+    for path in report.paths:
+        click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    click.echo(f"{name} pulled from {report.source}. Next: flask datasets import {name}")
+    finish(report.skipped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
 import click
 from flask import current_app
@@ -14,6 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.settings import Settings
 
 DONE, SKIPPED, FAILED = 0, 1, 2
+
+PIPELINE: Final = (
+    "cv2",
+    "onnxruntime",
+    "pooch",
+    "pyarrow",
+    "requests",
+    "scipy",
+    "tomli_w",
+    "tqdm",
+)
+"""Libraries of the pipeline, which an environment that only serves the site does not have."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +47,7 @@ def teaching(command: Callable[P, R]) -> Callable[P, R]:
 
             return command(*args, **kwargs)
         except ModuleNotFoundError as error:
-            if error.name not in ("cv2", "onnxruntime", "pyarrow", "scipy", "tqdm", "tomli_w"):
+            if error.name not in PIPELINE:
                 raise
             fail(
                 f"{error.name} is not installed: this environment holds the site only. Run: pip "

@@ -21,9 +21,18 @@ DEMO = "demo"
 @cache
 def migration_head() -> str | None:
     """Return the newest revision of the migrations in the code."""
+    return _scripts().get_current_head()
+
+
+def known_revisions() -> set[str]:
+    """Return every revision of the migrations in the code."""
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
+def _scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
-    return ScriptDirectory.from_config(config).get_current_head()
+    return ScriptDirectory.from_config(config)
 
 
 def unready_reason(session: Session) -> str | None:

@@ -46,9 +46,11 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
     [
         ["compute"],
         ["demo"],
+        ["doctor"],
         ["datasets"],
         ["datasets", "list"],
         ["datasets", "import"],
+        ["datasets", "pull"],
         ["datasets", "verify"],
         ["models"],
         ["models", "list"],

@@ -22,6 +22,8 @@ HEAVY = (
     "pandas",
     "plotly",
     "narwhals",
+    "pooch",
+    "requests",
 )
 
 

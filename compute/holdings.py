@@ -1,0 +1,82 @@
+"""What the data folder holds: imported datasets, models of the registry, the face detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from compute.alignment import DETECTOR_FILE, DETECTOR_SHA256, find_detector
+from compute.datasets.store import read_origin
+from compute.errors import ComputeError, DatasetError
+from compute.files import require_sha256
+from compute.registry import ModelRegistry
+
+_FILES = ("images.npy", "images.csv", "pairs.csv", "skipped.csv")
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One thing of the data folder; ``fault`` says what is wrong with it, and what to do."""
+
+    kind: str
+    name: str
+    fault: str = ""
+
+
+def holdings(data: Path, *, detectors: Sequence[Path]) -> Iterator[Holding]:
+    """Look at every imported dataset, every model and the detector.
+
+    Datasets are looked at for presence (``flask datasets verify`` reads all of them), models and
+    detector by their hash.
+
+    Parameters
+    ----------
+    detectors
+        The folders that may hold the detector.
+    """
+    for path in sorted((data / "datasets").glob("*/dataset.json")):
+        yield Holding("dataset", path.parent.name, _dataset_fault(data, path.parent))
+    yield from _models(data)
+    yield from _detector(detectors)
+
+
+def _dataset_fault(data: Path, folder: Path) -> str:
+    try:
+        read_origin(data, folder.name)
+    except ComputeError as error:
+        return str(error)
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    if missing:
+        return f"{folder}: {', '.join(missing)} missing. Delete the folder and import it again."
+    return ""
+
+
+def _models(data: Path) -> Iterator[Holding]:
+    registry = ModelRegistry(data)
+    try:
+        entries = registry.entries()
+    except ComputeError as error:
+        yield Holding("model", "registry", str(error))
+        return
+    for entry in entries.values():
+        fault = ""
+        try:
+            registry.path(entry)
+        except ComputeError as error:
+            fault = str(error)
+        yield Holding("model", entry.name, fault)
+
+
+def _detector(folders: Sequence[Path]) -> Iterator[Holding]:
+    """Look at the detector; nothing where it is not here: drawn and aligned faces need none."""
+    try:
+        path = find_detector(folders)
+    except DatasetError:
+        return
+    try:
+        require_sha256(path, DETECTOR_SHA256, remedy="Fetch it again.")
+    except ComputeError as error:
+        yield Holding("detector", DETECTOR_FILE, str(error))
+    else:
+        yield Holding("detector", DETECTOR_FILE)
