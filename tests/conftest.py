@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import flask_migrate
@@ -16,10 +16,10 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.extensions import Base, db
+from app.extensions import db
 from app.media import MediaStore
 from app.settings import Settings
-from tests import factories, postgresql
+from tests import factories, postgresql, snapshots
 
 POSTGRESQL = "XFV_TEST_POSTGRESQL"
 REQUIRED = "XFV_TEST_REQUIRE"
@@ -124,11 +124,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copyfile(request.getfixturevalue("migrated_file"), path)
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("migrated_postgresql")
-    engine = create_engine(url)
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    engine.dispose()
+    snapshots.empty_postgresql(url)
     return url
 
 
@@ -167,11 +163,45 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.fixture
-def demo(app: Flask, media: MediaStore) -> Flask:
-    """Return the site with two datasets, three models and explanations (``make_demo``)."""
+def fill_demo(settings: Settings) -> None:
+    """Fill an empty site with ``make_demo``."""
+    app = create_app(settings)
     with app.app_context():
-        factories.make_demo(db.session(), media)
+        factories.make_demo(db.session(), MediaStore(settings.media_url))
+    close_database(app)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the database and the media of ``make_demo``, to be copied."""
+    folder = tmp_path_factory.mktemp("demo")
+    database = shutil.copyfile(migrated_file, folder / migrated_file.name)
+    fill_demo(site_settings(folder, f"sqlite:///{database}"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_postgresql(
+    migrated_postgresql: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], None]:
+    """Return what puts the rows of ``make_demo`` into the database of this run."""
+    snapshots.empty_postgresql(migrated_postgresql)
+    fill_demo(site_settings(tmp_path_factory.mktemp("demo"), migrated_postgresql))
+    snapshots.keep_postgresql(migrated_postgresql)
+    return lambda: snapshots.restore_postgresql(migrated_postgresql)
+
+
+@pytest.fixture
+def demo(
+    app: Flask, settings: Settings, demo_folder: Path, request: pytest.FixtureRequest
+) -> Flask:
+    """Return the site with two datasets, three models and explanations (``make_demo``)."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        snapshots.copy_sqlite(demo_folder / "xfv.sqlite3", Path(url.database or ""))
+    else:
+        request.getfixturevalue("demo_postgresql")()
+    shutil.copytree(demo_folder / "media", settings.media_url, dirs_exist_ok=True)
     return app
 
 
