@@ -29,7 +29,7 @@ demo: $(VENV)/.compute ## Set up everything, compute the demo and serve it at 12
 	$(BIN)/flask demo
 
 test: $(VENV)/.dev node_modules/.package-lock.json ## Run all tests; says at the end what was skipped and why
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: $(VENV)/.dev ## Lint, formatting, types, and that migrations match the tables
 	$(BIN)/ruff check .

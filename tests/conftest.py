@@ -6,20 +6,25 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, make_url, text
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app import create_app
-from app.extensions import Base, db
+from app.extensions import db
 from app.media import MediaStore
 from app.settings import Settings
-from tests import factories, postgresql
+from tests import factories, postgresql, snapshots
 
 POSTGRESQL = "XFV_TEST_POSTGRESQL"
 REQUIRED = "XFV_TEST_REQUIRE"
@@ -75,6 +80,15 @@ def migrate(settings: Settings) -> None:
     close_database(app)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile each template once for all sites of the run, not once for each of them."""
+    cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Flask.jinja_options, "bytecode_cache", cache)
+        yield
+
+
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a migrated, empty SQLite database, to be copied by each test."""
@@ -98,37 +112,47 @@ def postgresql_server() -> Iterator[str]:
         pytest.skip(f"PostgreSQL is not installed and {POSTGRESQL} names no server")
 
 
-@pytest.fixture(scope="session")
-def migrated_postgresql(
-    postgresql_server: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Return the URL of a migrated database of this run, dropped afterwards."""
-    url = make_url(postgresql_server).set(drivername="postgresql+psycopg")
+@contextmanager
+def postgresql_database(server: str, folder: Path) -> Iterator[str]:
+    """Make a migrated database on a server and drop it afterwards; its URL."""
+    url = make_url(server).set(drivername="postgresql+psycopg")
     name = f"xfv_test_{uuid.uuid4().hex[:12]}"
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     own = url.set(database=name).render_as_string(hide_password=False)
-    migrate(site_settings(tmp_path_factory.mktemp("postgresql"), own))
+    migrate(site_settings(folder, own))
     yield own
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def migrated_postgresql(
+    postgresql_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Return the URL of a migrated database of this run, emptied for each test."""
+    with postgresql_database(postgresql_server, tmp_path_factory.mktemp("postgresql")) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def backend(request: pytest.FixtureRequest) -> str:
+    """Return the database that this test is about: every test of a site runs on both."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a migrated, empty database that this test has to itself."""
-    if request.param == "sqlite":
+    if backend == "sqlite":
         path = tmp_path / "xfv.sqlite3"
         shutil.copyfile(request.getfixturevalue("migrated_file"), path)
         return f"sqlite:///{path}"
     url: str = request.getfixturevalue("migrated_postgresql")
-    engine = create_engine(url)
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    engine.dispose()
+    snapshots.empty_postgresql(url)
     return url
 
 
@@ -167,15 +191,117 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-@pytest.fixture
-def demo(app: Flask, media: MediaStore) -> Flask:
-    """Return the site with two datasets, three models and explanations (``make_demo``)."""
+def fill_demo(app: Flask) -> None:
+    """Fill an empty site with ``make_demo``."""
     with app.app_context():
-        factories.make_demo(db.session(), media)
+        factories.make_demo(db.session(), media_store_of(app))
+        db.session.remove()
+
+
+def media_store_of(app: Flask) -> MediaStore:
+    """Return the media store of a site."""
+    store: MediaStore = app.extensions["media_store"]
+    return store
+
+
+@pytest.fixture(scope="session")
+def demo_folder(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the database and the media of ``make_demo``, to be copied."""
+    folder = tmp_path_factory.mktemp("demo")
+    database = shutil.copyfile(migrated_file, folder / migrated_file.name)
+    app = create_app(site_settings(folder, f"sqlite:///{database}"))
+    fill_demo(app)
+    close_database(app)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kept_demo(migrated_postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Keep the rows of ``make_demo`` in the database of this run, to be restored; its URL."""
+    snapshots.empty_postgresql(migrated_postgresql)
+    app = create_app(site_settings(tmp_path_factory.mktemp("kept"), migrated_postgresql))
+    fill_demo(app)
+    close_database(app)
+    snapshots.keep_postgresql(migrated_postgresql)
+    return migrated_postgresql
+
+
+@pytest.fixture
+def demo(
+    app: Flask, settings: Settings, demo_folder: Path, request: pytest.FixtureRequest
+) -> Flask:
+    """Return the site with two datasets, three models and explanations (``make_demo``)."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        snapshots.copy_sqlite(demo_folder / "xfv.sqlite3", Path(url.database or ""))
+    else:
+        snapshots.restore_postgresql(request.getfixturevalue("kept_demo"))
+    shutil.copytree(demo_folder / "media", settings.media_url, dirs_exist_ok=True)
     return app
 
 
+@contextmanager
+def only_read(settings: Settings) -> Iterator[Flask]:
+    """Open the site of ``make_demo`` for many tests: the database refuses whatever changes it."""
+    site = create_app(settings)
+    fill_demo(site)
+    close_database(site)
+    app = create_app(settings)
+    app.testing = True
+    with app.app_context():
+        refuse_writes(db.engine)
+    yield app
+    close_database(app)
+
+
+def refuse_writes(engine: Engine) -> None:
+    """Let a statement that changes something be an error."""
+    sqlite = engine.dialect.name == "sqlite"
+
+    @event.listens_for(engine, "connect")
+    def refuse(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(
+            "PRAGMA query_only = ON"
+            if sqlite
+            else "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+        )
+        cursor.close()
+        connection.commit()
+
+
+@pytest.fixture(scope="session")
+def read_sqlite(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Return the site of ``make_demo`` on SQLite, which nothing can change."""
+    folder = tmp_path_factory.mktemp("read-sqlite")
+    database = shutil.copyfile(migrated_file, folder / migrated_file.name)
+    with only_read(site_settings(folder, f"sqlite:///{database}")) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def read_postgresql(
+    postgresql_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:
+    """Return the site of ``make_demo`` on PostgreSQL, which nothing can change."""
+    folder = tmp_path_factory.mktemp("read-postgresql")
+    with (
+        postgresql_database(postgresql_server, folder) as url,
+        only_read(site_settings(folder, url)) as app,
+    ):
+        yield app
+
+
+OWN: Final = {"app", "demo", "database_url", "media", "monkeypatch", "session", "settings"}
+"""Whoever asks for one of these may change the site, or what it does."""
+
+
 @pytest.fixture
-def demo_client(demo: Flask) -> FlaskClient:
-    """Return a client of the site that ``demo`` filled."""
-    return demo.test_client()
+def demo_client(backend: str, request: pytest.FixtureRequest) -> FlaskClient:
+    """Return a client of a site that ``make_demo`` filled.
+
+    A test that asks for nothing else of the site only reads: it shares the site with the others.
+    """
+    shared = OWN.isdisjoint(request.fixturenames)
+    site: Flask = request.getfixturevalue(f"read_{backend}" if shared else "demo")
+    return site.test_client()

@@ -26,7 +26,7 @@ from app.models import Evaluation, Pair
 from app.settings import Settings
 from compute.releases.export import Wanted, export
 from tests import factories
-from tests.conftest import close_database, site_settings
+from tests.conftest import close_database, media_store_of, site_settings
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 ARGUMENTS: Final = [
@@ -77,12 +77,6 @@ def empty_site(tmp_path: Path, migrated_file: Path) -> Iterator[tuple[str, Flask
     """Serve a site without data, to be filled by the test; its URL and app."""
     with served(tmp_path, migrated_file) as found:
         yield found
-
-
-def media_store_of(app: Flask) -> MediaStore:
-    """Return the media store of a served site."""
-    store: MediaStore = app.extensions["media_store"]
-    return store
 
 
 def _fill(media: MediaStore) -> None:

@@ -17,7 +17,7 @@ def test_the_benchmark_measures_every_class_and_keeps_its_site(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     output = tmp_path / "figures.json"
     size = ["--pairs", "500", "--rounds", "1", "--databases", "sqlite"]
-    explorer.main([*size, "--sample", "3", "--output", str(output)])
+    explorer.main([*size, "--sample", "1", "--output", str(output)])
     report = json.loads(output.read_text())
     figures = report["explorer"]["sqlite"]
     assert 4500 < figures["results"] < 4900

@@ -104,7 +104,7 @@ def test_real_models_tell_people_apart(
     genuine = np.array([pair.genuine for pair in dataset.pairs])
     predicted = distances <= 0.745
     assert np.mean(predicted == genuine) >= 0.95
-    spec = OcclusionSpec(patch_sizes=(28,))
+    spec = OcclusionSpec(patch_sizes=(28,), stride=14)
     images = [
         np.asarray(dataset.images[i]) for i in (dataset.pairs[0].image1, dataset.pairs[0].image2)
     ]
@@ -139,7 +139,7 @@ def test_commands_publish_what_the_library_says_of_real_faces(
     site: Flask, real: Path, data: Path, tmp_path: Path
 ) -> None:
     spec = tmp_path / "coarse.toml"
-    spec.write_text("patch_sizes = [28]\n", encoding="utf-8")
+    spec.write_text("patch_sizes = [28]\nstride = 14\n", encoding="utf-8")
     runner = site.test_cli_runner()
     onnx = real / "models/mobilefacenet_ms1m.onnx"
     mean, std = "123.675,116.28,103.53", "58.395,57.12,57.375"
@@ -157,6 +157,7 @@ def test_commands_publish_what_the_library_says_of_real_faces(
     dataset = read_dataset(data, "lfw")
     registry = ModelRegistry(data)
     embed = open_embedder(registry, registry.get("ms1m"), batch=16, threads=2)
+    coarse = OcclusionSpec(patch_sizes=(28,), stride=14)
     place = {record.name: i for i, record in enumerate(dataset.records)}
     with site.app_context():
         evaluation = db.session.scalars(select(Evaluation)).one()
@@ -170,7 +171,7 @@ def test_commands_publish_what_the_library_says_of_real_faces(
             images = [
                 np.asarray(dataset.images[place[name]]) for name in (pair.image1, pair.image2)
             ]
-            expected = explain_pair(embed, *images, spec=OcclusionSpec(patch_sizes=(28,)))
+            expected = explain_pair(embed, *images, spec=coarse)
             stored = np.frombuffer(zlib.decompress(row.deviations), "<f4").reshape(5, -1)
             for (method, side), values in zip(ROWS, stored, strict=True):
                 assert np.abs(values - expected.deviations(method, side)).max() < 1e-5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.explorer import neighbours
@@ -13,14 +14,12 @@ from app.explorer.filters import ExplorerQuery, Params, parse_query, query_text,
 from app.explorer.neighbours import find_neighbours
 from app.explorer.queries import fetch_all_ids, fetch_keys
 from app.explorer.rows import PairRow, load_rows
-from tests import factories
 from tests.unit.app.test_paging import COLUMNS, draw_condition, sorted_rows
 
 
 @pytest.fixture
-def catalogue(session: Session) -> Catalogue:
-    """Fill the site: ties, qualities and results that miss."""
-    factories.make_demo(session, pairs=60)
+def catalogue(demo: Flask, session: Session) -> Catalogue:
+    """Return that of a filled site: ties, qualities and results that miss."""
     return load_catalogue(session)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
@@ -89,8 +90,7 @@ def columns(session: Session) -> dict[str, list[object]]:
     return {ref.name: values_of(arrays[ref]) for ref in refs}
 
 
-def test_packed_columns_are_the_rows(session: Session) -> None:
-    factories.make_demo(session)
+def test_packed_columns_are_the_rows(demo: Flask, session: Session) -> None:
     from_rows = columns(session)
     assert None in from_rows["quality1"] and None in from_rows["third.distance"]
     factories.pack_columns(session)
@@ -100,8 +100,9 @@ def test_packed_columns_are_the_rows(session: Session) -> None:
     assert columns(session) == from_rows
 
 
-def test_rows_are_read_where_a_packed_column_is_missing_or_does_not_fit(session: Session) -> None:
-    factories.make_demo(session)
+def test_rows_are_read_where_a_packed_column_is_missing_or_does_not_fit(
+    demo: Flask, session: Session
+) -> None:
     from_rows = columns(session)
     factories.pack_columns(session)
     first, second = session.scalars(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.explorer.catalogue import load_catalogue
@@ -119,9 +120,8 @@ def follow(
 
 @pytest.mark.parametrize("seed", range(6))
 def test_pages_add_up_to_the_sorted_list(
-    session: Session, seed: int, monkeypatch: pytest.MonkeyPatch
+    demo: Flask, session: Session, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    factories.make_demo(session, pairs=60)
     if seed % 2:  # packed columns and a search for the window, else rows and sorting them all
         factories.pack_columns(session)
         monkeypatch.setattr("app.explorer.selection.FEW", 5)

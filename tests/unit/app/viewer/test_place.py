@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from flask import Flask
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
@@ -14,13 +15,11 @@ from app.models import Evaluation, FoldScore, Pair, Result
 from app.viewer.distribution import EDGES, TrainingDistances, fetch_training
 from app.viewer.place import draw_place, place_of
 from compute.cscore import fit_cscore
-from tests import factories
 
 
 @pytest.fixture
-def evaluation(session: Session) -> Evaluation:
+def evaluation(demo: Flask, session: Session) -> Evaluation:
     """Return one evaluation of two, with distances on the edges of bins and at both ends."""
-    factories.make_demo(session)
     found = session.scalars(select(Evaluation).order_by(Evaluation.id)).first()
     assert found is not None
     edges = [0.0, 0.005, 0.035, 0.07, 0.57, 0.575, 1.145, 1.995, 2.0]
