@@ -12,7 +12,8 @@ from app.extensions import db
 from app.settings import Settings
 from compute.releases.export import Wanted, export
 from tests import factories
-from tests.browser.conftest import Watched, media_store_of, new_context, served
+from tests.browser.conftest import Watched, new_context, served
+from tests.conftest import media_store_of
 
 pytestmark = pytest.mark.browser
 

@@ -18,12 +18,12 @@ from tests import factories
 from tests.browser.conftest import (
     MASKED,
     Watched,
-    media_store_of,
     new_context,
     shown_maps,
     shown_pixels,
     wait_until_drawn,
 )
+from tests.conftest import media_store_of
 
 pytestmark = pytest.mark.browser
 
