@@ -197,7 +197,10 @@ class Pipeline:
         planned = planned_computations(uses, capacity)
         failed: dict[int, str] = {}
 
-        with progress_bar(f"explain {title}", planned * spec.count, "forward") as progress:
+        with (
+            opened,
+            progress_bar(f"explain {title}", planned * spec.count, "forward") as progress,
+        ):
 
             def counted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
                 rows = embed(images)
@@ -224,7 +227,7 @@ class Pipeline:
                 self._publish_explanation(opened, pair, (first, second), spec)
                 progress.set_postfix(pairs=f"{step + 1}/{len(todo)}", refresh=False)
         if skipped:
-            self._publisher.settle_set(opened, wanted=len(usable) - len(skipped))
+            opened.settle(wanted=len(usable) - len(skipped))
             report.skipped += skipped
         again = f"{cache.again} images embedded again" if cache.again else "no image twice"
         report.lines.append(
@@ -245,7 +248,7 @@ class Pipeline:
             np.asarray(self._dataset.images[pair.image2]),
         )
         rendered = render(pair_deviations(*faces, spec), spec, images)
-        self._publisher.explanation(opened, pair.id, rendered)
+        opened.add(pair.id, rendered)
 
 
 def select_pairs(

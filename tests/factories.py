@@ -1,7 +1,7 @@
 """Seeded synthetic rows: datasets with faces, models, evaluations, explanation sets.
 
 Everything is a function of its seed, so a test may state what it expects. Nothing here calls the
-pipeline: the web tests run without its libraries.
+pipeline, but for its metrics: the web tests run without its libraries.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.explorer.packing import pack_pairs, pack_results
@@ -34,6 +34,12 @@ from app.models import (
     PairColumn,
     Result,
     ResultColumn,
+)
+from compute.verification import (
+    area_under_roc,
+    equal_error_rate,
+    expected_calibration_error,
+    true_accept_rate,
 )
 
 OCCLUSIONS: Final = 1058
@@ -233,6 +239,7 @@ def make_evaluation(
     slope, middle = 12.0, 0.72
     right: dict[int, list[bool]] = {}
     sure: dict[bool, list[float]] = {True: [], False: []}
+    judged: list[Result] = []
     for pair in kept:
         distance = float(np.clip(random.normal(0.5 if pair.genuine else 0.95, 0.2), 0, 2))
         if steps:
@@ -244,7 +251,7 @@ def make_evaluation(
         correct = prediction == pair.genuine
         right.setdefault(pair.fold, []).append(correct)
         sure[correct].append(confidence)
-        session.add(
+        judged.append(
             Result(
                 pair_id=pair.id,
                 model_id=model.id,
@@ -257,6 +264,7 @@ def make_evaluation(
                 explained=False,
             )
         )
+    session.add_all(judged)
     for fold, hits in sorted(right.items()):
         session.add(
             FoldScore(
@@ -265,7 +273,7 @@ def make_evaluation(
                 threshold=0.7 + fold / 100,
                 L=1.0,
                 d0=middle,
-                k=slope,
+                k=-slope,
                 b=0.0,
                 status="ok" if fold else "few pairs",
                 accuracy=sum(hits) / len(hits),
@@ -275,13 +283,27 @@ def make_evaluation(
     evaluation.accuracy = float(np.mean(accuracies))
     evaluation.accuracy_std = float(np.std(accuracies))
     evaluation.threshold_mean = float(np.mean([0.7 + fold / 100 for fold in right]))
+    every = sure[True] + sure[False]
+    evaluation.confidence_mean = float(np.mean(every)) if every else None
     evaluation.confidence_right = float(np.mean(sure[True])) if sure[True] else None
     evaluation.confidence_wrong = float(np.mean(sure[False])) if sure[False] else None
-    evaluation.tar_at_far_1e2 = 0.9 if sum(not pair.genuine for pair in kept) >= 100 else None
-    evaluation.tar_at_far_1e3 = None
-    evaluation.ece = 0.02 + 0.01 * (model.id % 5)
+    _measure(evaluation, judged)
     session.flush()
     return evaluation
+
+
+def _measure(evaluation: Evaluation, judged: Sequence[Result]) -> None:
+    """State what follows from the results, where there are some of both labels."""
+    distances = np.array([result.distance for result in judged])
+    correct = np.array([result.correct for result in judged], dtype=np.bool_)
+    genuine = np.array([result.prediction for result in judged], dtype=np.bool_) == correct
+    if genuine.any() and not genuine.all():
+        confidence = np.array([result.confidence for result in judged])
+        evaluation.eer = equal_error_rate(distances, genuine)
+        evaluation.auc = area_under_roc(distances, genuine)
+        evaluation.tar_at_far_1e2 = true_accept_rate(distances, genuine, far=1e-2)
+        evaluation.tar_at_far_1e3 = true_accept_rate(distances, genuine, far=1e-3)
+        evaluation.ece = expected_calibration_error(confidence, correct)
 
 
 def deviations(pair_id: int, model_id: int, *, seed: int = 0) -> NDArray[np.float32]:
@@ -341,6 +363,15 @@ def make_explanations(
         if result is None:
             raise LookupError(f"pair {pair_id} has no result of model {evaluation.model_id}")
         result.explained = True
+    explained.explained_count = len(wanted)
+    session.flush()
+    evaluation.explained_count = session.scalars(
+        select(func.count()).where(
+            Result.model_id == evaluation.model_id,
+            Result.dataset_id == evaluation.dataset_id,
+            Result.explained,
+        )
+    ).one()
     session.flush()
     return explained
 

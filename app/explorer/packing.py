@@ -136,11 +136,6 @@ def _unpack_text(data: bytes, size: int | None) -> Text:
     return Text(names, places)
 
 
-def with_flag(data: bytes, place: int) -> bytes:
-    """Return a packed column of flags with the one at ``place`` raised."""
-    return data[:place] + b"\x01" + data[place + 1 :]
-
-
 def joined(arrays: Sequence[Array]) -> Array:
     """Return columns of several datasets, one after the other, as one."""
     if len(arrays) == 1:

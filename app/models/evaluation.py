@@ -57,6 +57,8 @@ class Evaluation(Base):
     threshold_mean: Mapped[float]
     eer: Mapped[float]
     auc: Mapped[float]
+    confidence_mean: Mapped[float | None]
+    """Mean confidence of all pairs (None where there are none)."""
     confidence_right: Mapped[float | None]
     """Mean confidence of right predictions (None where there are none)."""
     confidence_wrong: Mapped[float | None]
@@ -66,6 +68,9 @@ class Evaluation(Base):
     """The same at 1e-3; None with fewer than 1,000 impostor pairs."""
     ece: Mapped[float | None]
     """Expected calibration error of the confidence, ten bins on [0.5, 1]."""
+
+    explained_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Pairs that any explanation set holds: derived from the results, a few behind during a run."""
 
     dataset_sha256: Mapped[str] = mapped_column(String(64))
     model_sha256: Mapped[str] = mapped_column(String(64))

@@ -35,6 +35,8 @@ class ExplanationSet(Base):
     """All fields of the ``OcclusionSpec``."""
     wanted_count: Mapped[int]
     """Pairs that the latest run was asked to explain, those done before included."""
+    explained_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Pairs that it holds: derived from their rows, a few behind during a run."""
 
     code_version: Mapped[str] = mapped_column(String(64))
     engine: Mapped[str] = mapped_column(String(200))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app.errors import NotFound
-from app.models import Dataset, Evaluation, Explanation, ExplanationSet, FaceModel, Result
+from app.models import Dataset, Evaluation, ExplanationSet, FaceModel
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Overview:
 
 
 def fetch_overview(session: Session) -> Overview:
-    """Read the overview in five queries, whatever the number of datasets and models."""
+    """Read the overview in three queries of small tables, whatever the number of results."""
     datasets = session.scalars(select(Dataset).order_by(Dataset.name)).all()
     evaluations = session.scalars(
         select(Evaluation)
@@ -96,19 +96,6 @@ def fetch_overview(session: Session) -> Overview:
         .options(contains_eager(Evaluation.dataset), contains_eager(Evaluation.model))
         .order_by(Dataset.name, Evaluation.accuracy.desc(), FaceModel.name)
     ).all()
-    key = (Result.dataset_id, Result.model_id)
-    confidence = {
-        (dataset, model): mean
-        for dataset, model, mean in session.execute(
-            select(*key, func.avg(Result.confidence)).group_by(*key)
-        )
-    }
-    explained = {
-        (dataset, model): count
-        for dataset, model, count in session.execute(
-            select(*key, func.count()).where(Result.explained).group_by(*key)
-        )
-    }
     sets = fetch_set_progress(session)
     return Overview(
         datasets=datasets,
@@ -117,8 +104,8 @@ def fetch_overview(session: Session) -> Overview:
                 dataset=each.dataset,
                 model=each.model,
                 evaluation=each,
-                explained=explained.get((each.dataset_id, each.model_id), 0),
-                confidence=confidence.get((each.dataset_id, each.model_id)),
+                explained=each.explained_count,
+                confidence=each.confidence_mean,
                 sets=tuple(sets.get(each.id, ())),
             )
             for each in evaluations
@@ -130,21 +117,12 @@ def fetch_set_progress(
     session: Session, *, dataset: str | None = None
 ) -> dict[int, list[SetProgress]]:
     """Return how far each explanation set is, by evaluation id; of one dataset, or of all."""
-    done = (
-        select(Explanation.set_id, func.count().label("done"))
-        .group_by(Explanation.set_id)
-        .subquery()
-    )
-    query = (
-        select(
-            ExplanationSet.evaluation_id,
-            ExplanationSet.name,
-            func.coalesce(done.c.done, 0),
-            ExplanationSet.wanted_count,
-        )
-        .outerjoin(done, done.c.set_id == ExplanationSet.id)
-        .order_by(ExplanationSet.evaluation_id, ExplanationSet.name)
-    )
+    query = select(
+        ExplanationSet.evaluation_id,
+        ExplanationSet.name,
+        ExplanationSet.explained_count,
+        ExplanationSet.wanted_count,
+    ).order_by(ExplanationSet.evaluation_id, ExplanationSet.name)
     if dataset is not None:
         query = (
             query.join(Evaluation, Evaluation.id == ExplanationSet.evaluation_id)

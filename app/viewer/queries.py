@@ -90,15 +90,15 @@ _shared: dict[tuple[str, int, int, str], Scales] = {}
 def fetch_shared_scales(session: Session, explanation_set: ExplanationSet) -> Scales:
     """Return the largest scale of every row over all pairs of a set.
 
-    The maximum reads every explanation of the set, so it is kept until a pair is added.
+    The maximum reads every explanation of the set, so it is kept until the set has grown.
     """
-    count = session.scalar(
-        select(func.count())
-        .select_from(Explanation)
-        .where(Explanation.set_id == explanation_set.id)
-    )
     started = explanation_set.started.isoformat()
-    key = (str(session.get_bind()), explanation_set.id, int(count or 0), started)
+    key = (
+        str(session.get_bind()),
+        explanation_set.id,
+        explanation_set.explained_count,
+        started,
+    )
     if key not in _shared:
         if len(_shared) > 256:
             _shared.clear()

@@ -1,7 +1,7 @@
 """What the database holds of an evaluation, as a release states it: reading only.
 
 The second place of the pipeline that knows the tables, since what a release is made of are the
-published rows; ``compute/publish.py`` stays the only one that writes them.
+published rows; ``compute/publish`` stays the only one that writes them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import JSON, Select, select
@@ -27,13 +27,17 @@ from app.models import (
     Pair,
     Result,
 )
+from app.moments import utc_text
 from compute.errors import ReleaseError
 from compute.occlusion import OcclusionSpec
 from compute.releases.layout import FOLDS, PAIRS, SCORES, Table
 from compute.releases.manifest import Facts, Manifest, SetFacts
 
-LEFT_OUT: Final = ("id", "dataset_id", "model_id", "evaluation_id", "host")
-"""Columns that mean something in one database or on one machine only."""
+LEFT_OUT: Final = (
+    *("id", "dataset_id", "model_id", "evaluation_id", "host"),
+    *("explained_count", "confidence_mean"),
+)
+"""Columns that mean something here only (keys, the machine), or that follow from others."""
 
 _AT_A_TIME: Final = 200
 
@@ -48,9 +52,7 @@ def facts_of_row(row: Base) -> Facts:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        # SQLite gives the time without its zone; UTC is what is stored.
-        utc = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return utc.isoformat()
+        return utc_text(value)
     return value
 
 

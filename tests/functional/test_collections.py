@@ -10,13 +10,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app.extensions import db
-from app.models import Pair, Result
+from app.models import Evaluation, Pair, Result
 from app.pages.collections import Collection, collections_of
 from app.pages.overview import fetch_overview
 
 
 def collections_on(app: Flask) -> dict[str, Collection]:
-    with app.app_context():
+    with app.test_request_context():
         found = collections_of(fetch_overview(db.session()))
         db.session.remove()
     return {each.title: each for each in found}
@@ -52,6 +52,7 @@ def test_a_collection_without_rows_is_not_offered(demo: Flask) -> None:
     with demo.app_context():
         db.session.execute(update(Pair).values(quality_min=None))
         db.session.execute(update(Result).values(explained=False, correct=True))
+        db.session.execute(update(Evaluation).values(explained_count=0))
         db.session.commit()
     assert list(collections_on(demo)) == ["Least sure"]
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, func, select
 
 from app import create_app
 from app.assets import folder_version
 from app.extensions import db
-from app.models import Dataset, Evaluation, ExplanationSet
+from app.models import Dataset, Evaluation, ExplanationSet, Result
 from tests import factories
 from tests.conftest import site_settings
 
@@ -38,6 +38,31 @@ def status_of(client: FlaskClient, url: str) -> int:
 
 
 # ------------------------------------------------------------------------------------- pages
+
+
+def test_progress_is_read_from_small_tables(demo: Flask) -> None:
+    with demo.app_context():
+        engine = db.engine
+        expected = {
+            (each.model.name, each.dataset.name): db.session.execute(
+                select(func.count().filter(Result.explained), func.avg(Result.confidence)).where(
+                    Result.model_id == each.model_id, Result.dataset_id == each.dataset_id
+                )
+            ).one()
+            for each in db.session.scalars(select(Evaluation))
+        }
+    asked: list[str] = []
+    event.listen(
+        engine, "before_cursor_execute", lambda _c, _k, statement, *_: asked.append(statement)
+    )
+    rows = demo.test_client().get("/progress.json").get_json()["rows"]
+    assert len(rows) == len(expected) == 5
+    for row in rows:
+        explained, confidence = expected[row["model"], row["dataset"]]
+        assert row["explained"] == explained
+        assert row["confidence"] == pytest.approx(confidence)
+    tables = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", " ".join(asked)))
+    assert tables == {"dataset", "evaluation", "face_model", "explanation_set"}
 
 
 @pytest.mark.parametrize("page", PAGES)

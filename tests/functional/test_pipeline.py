@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result as Outcome
 from flask import Flask
 from numpy.typing import NDArray
-from sqlalchemy import create_engine, delete, select, text
+from sqlalchemy import create_engine, delete, event, select, text
 
 from app.explorer.packing import pack_pairs, pack_results
 from app.extensions import db
@@ -44,7 +44,7 @@ from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.explanation import ROWS, row_name
 from compute.files import exclusive
 from compute.images import decode
-from compute.publish import Publisher
+from compute.publish import datasets, explanations
 from compute.registry import ModelRegistry, open_embedder
 from compute.xmaps import similarity_map
 from tests.onnx_models import toy
@@ -402,20 +402,50 @@ def test_two_models_that_start_on_a_new_database_at_a_time_both_finish(
     store(settings.data_dir)
     add_toy(settings, "a")
     add_toy(settings, "b", seed=1)
-    whole = Publisher._faces
+    whole = datasets._write_faces
 
-    def overtaken(self: Publisher, dataset: StoredDataset) -> list[str]:
-        monkeypatch.setattr(Publisher, "_faces", whole)
+    def overtaken(media: MediaStore, dataset: StoredDataset) -> list[str]:
+        monkeypatch.setattr(datasets, "_write_faces", whole)
         with ThreadPoolExecutor(1) as other:
             done = other.submit(compute, app, "--model", "b", "--spec", spec, "--limit", 1).result()
         assert done.exit_code == 0, done.output
-        return whole(self, dataset)
+        return whole(media, dataset)
 
-    monkeypatch.setattr(Publisher, "_faces", overtaken)
+    monkeypatch.setattr(datasets, "_write_faces", overtaken)
     done = compute(app, "--model", "a", "--spec", spec, "--limit", 1)
     assert done.exit_code == 0, done.output
     with app.app_context():
         assert len(db.session.scalars(select(Evaluation)).all()) == 2
+
+
+def test_what_is_derived_is_written_now_and_then_not_with_every_pair(
+    app: Flask, settings: Settings, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    monkeypatch.setattr(explanations, "PAIRS_PER_CHECKPOINT", 3)
+    with app.app_context():
+        engine = db.engine
+    written: list[str] = []
+    event.listen(
+        engine,
+        "before_cursor_execute",
+        lambda _c, _k, statement, *_: written.append(statement),
+    )
+    done = compute(app, "--spec", spec, "--limit", 7)
+    assert done.exit_code == 0, done.output
+    starts = [statement.split(" SET ")[0] for statement in written]
+    # When the set is opened, after three pairs, after six, and at the end.
+    assert starts.count("UPDATE result_column") == 4
+    assert starts.count("UPDATE result") == 7
+    with app.app_context():
+        evaluation = db.session.scalars(select(Evaluation)).one()
+        counts = db.session.execute(
+            select(ExplanationSet.explained_count, ExplanationSet.wanted_count)
+        ).one()
+        assert (evaluation.explained_count, *counts) == (7, 7, 7)
+        confidence = db.session.scalars(select(Result.confidence)).all()
+        assert evaluation.confidence_mean == pytest.approx(np.mean(confidence))
 
 
 # Ends the process, as kill -9 does, just before the n-th commit or the n-th picture.
@@ -449,12 +479,12 @@ def published(database: Path, folder: Path) -> dict[str, Any]:
                 "image": "name, identity, sha256, media, quality",
                 "pair": "id, image1, image2, genuine, fold, quality_min",
                 "face_model": "name, sha256, dimension, preprocessing",
-                "evaluation": "accuracy, accuracy_std, eer, auc, engine, batch, threads",
+                "evaluation": "accuracy, eer, confidence_mean, explained_count, batch, threads",
                 "fold_score": "fold, threshold, L, d0, k, b, status, accuracy",
                 "result": "pair_id, distance, threshold, confidence, prediction, explained",
                 "pair_column": "name, data",
                 "result_column": "name, data",
-                "explanation_set": "name, spec, wanted_count, engine, batch, threads",
+                "explanation_set": "name, spec, wanted_count, explained_count, engine, batch",
                 "explanation": "pair_id, status, deviations, scales, xmaps",
             }.items()
         }

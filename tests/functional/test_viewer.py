@@ -377,6 +377,7 @@ def test_the_shared_scale_follows_new_pairs(demo: Flask) -> None:
                 xmaps=first.xmaps,
             )
         )
+        explained.explained_count += 1
         db.session.commit()
 
     assert before < 7.5

@@ -9,8 +9,9 @@ import sys
 
 from app.settings import ROOT
 
+WRITES = "compute/publish/"
 READS = "compute/releases/rows.py"
-"""Reads the published rows for a release; all writing is left to ``compute/publish.py``."""
+"""Reads the published rows for a release; all writing is left to ``compute/publish``."""
 HEAVY = (
     "cv2",
     "onnxruntime",
@@ -59,7 +60,7 @@ def test_only_publish_writes_through_the_tables() -> None:
         for path, names in _imports("compute").items()
         if any(name == "app.models" or name.startswith("app.models.") for name in names)
     }
-    assert doors == {"compute/publish.py", READS}
+    assert {path for path in doors if not path.startswith(WRITES)} == {READS}
 
 
 def test_what_only_reads_the_tables_never_writes() -> None:

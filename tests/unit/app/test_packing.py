@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from app.explorer.arrays import Arrays
 from app.explorer.catalogue import load_catalogue
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, ColumnRef, Kind
-from app.explorer.filters import parse_query
 from app.explorer.packing import (
     Text,
     UnfitError,
@@ -22,8 +21,8 @@ from app.explorer.packing import (
     to_array,
     to_numbers,
     unpack,
-    with_flag,
 )
+from app.explorer.parsing import parse_query
 from app.models import Pair, PairColumn, Result, ResultColumn
 from tests import factories
 
@@ -67,11 +66,6 @@ def test_names_are_distinct_and_in_the_order_of_code_points(values: list[str]) -
     array = to_array(Kind.TEXT, values)
     assert isinstance(array, Text)
     assert [name.decode() for name in array.names] == sorted(set(values))
-
-
-def test_a_raised_flag_changes_nothing_else() -> None:
-    flags = pack(Kind.FLAG, to_array(Kind.FLAG, [False, None, False, True]))
-    assert values_of(unpack(Kind.FLAG, with_flag(flags, 2), 4)) == [0, None, 1, 1]
 
 
 @pytest.mark.parametrize("kind", VALUES)
