@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from compute.errors import ReleaseError
 from compute.progress import progress_bar
 from compute.releases.arrays import open_array
+from compute.releases.figures import Figures
 from compute.releases.layout import (
     FOLDS,
+    MANIFEST,
     PAIRS,
     SCALES,
     SCORES,
@@ -103,34 +105,43 @@ def _check_counts(release: SoundRelease) -> None:
         _require(
             found == said, release.folder / table.file, f"{found} rows, release.json says {said}"
         )
+    left = len(release.pairs["pair_id"]) - len(release.scores["pair_id"])
+    said = manifest.evaluation.get("skipped_count")
+    _require(
+        said == left,
+        release.folder / MANIFEST,
+        f"{said} pairs are said to be skipped, {left} of the dataset's have no score",
+    )
     for name, facts in (("dataset", manifest.dataset), ("model", manifest.model)):
         said, own = manifest.evaluation.get(f"{name}_sha256"), facts.get("sha256")
         _require(
             said == own,
-            release.folder / "release.json",
+            release.folder / MANIFEST,
             f"the evaluation is of the {name} {said!r:.20}, described is {own!r:.20}",
         )
 
 
 def _check_scores(release: SoundRelease) -> None:
-    """Ranges, keys, and that predictions follow from distances and truth."""
+    """Ranges and keys; and that every figure follows from distances, labels and folds."""
     path = release.folder / SCORES.file
-    scores = {name: np.array(values) for name, values in release.scores.items()}
+    scores = {name: np.array(release.scores[name]) for name in ("distance", "confidence")}
     ids = np.array(release.pairs["pair_id"], dtype=np.int64)
-    place = _places(path, scores["pair_id"], ids, PAIRS.file)
-    if not len(ids):
-        return
-    genuine, fold = np.array(release.pairs["genuine"])[place], np.array(release.pairs["fold"])
+    keys = np.array(release.scores["pair_id"], dtype=np.int64)
+    place = _places(path, keys, ids, PAIRS.file)
     for name, low, high in (("distance", 0.0, 2.0), ("confidence", 0.5, 1.0)):
         outside = (scores[name] < low) | (scores[name] > high)
         _require(not outside.any(), path, f"{name} outside [{low:g}, {high:g}]")
-    near = scores["distance"] <= scores["threshold"]
-    _require(np.array_equal(scores["prediction"], near), path, "prediction is not d <= t")
-    right = scores["prediction"] == genuine
-    _require(np.array_equal(scores["correct"], right), path, "correct is not prediction = genuine")
-    _require(fold.min() >= 0, release.folder / PAIRS.file, "a fold below 0")
-    missing = set(fold[place].tolist()) - set(release.folds["fold"])
-    _require(not missing, release.folder / FOLDS.file, f"no row for the folds {sorted(missing)}")
+    genuine = np.array(release.pairs["genuine"], dtype=np.bool_)
+    fold = np.array(release.pairs["fold"], dtype=np.int64)
+    _require(min(fold, default=0) >= 0, release.folder / PAIRS.file, "a fold below 0")
+    Figures(
+        release.folder,
+        release.manifest,
+        genuine=genuine[place],
+        fold=fold[place],
+        scores=release.scores,
+        folds=release.folds,
+    ).check()
 
 
 def _check_set(release: SoundRelease, each: ReleasedSet) -> None:

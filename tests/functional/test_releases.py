@@ -22,6 +22,7 @@ from sqlalchemy import select, text
 
 from app import create_app
 from app.data.context import read_lines
+from app.data.shelf import Release, Shelf
 from app.explorer.packing import pack_results
 from app.extensions import db
 from app.media import MediaStore
@@ -442,7 +443,7 @@ def altered_json(**change: Any) -> Callable[[Path], None]:
 
 
 def altered_table(name: str, column: str, value: Any) -> Callable[[Path], None]:
-    """Change the first value of a column, keeping schema and bytes otherwise as written."""
+    """Change the first value of a column (turn it, for None); all else stays as it was written."""
 
     def spoil(folder: Path) -> None:
         from compute.releases.layout import TABLES, explained_table
@@ -450,7 +451,7 @@ def altered_table(name: str, column: str, value: Any) -> Callable[[Path], None]:
 
         tables = {table.file: table for table in (*TABLES, explained_table("default"))}
         columns = read_table(folder, tables[name])
-        columns[column][0] = value
+        columns[column][0] = not columns[column][0] if value is None else value
         write_table(folder, tables[name], columns)
         reseal(folder)
 
@@ -520,7 +521,8 @@ def huge_text(folder: Path) -> None:
         (altered_json(explanation_sets__name="../../etc/x"), "is no name of a dataset"),
         (altered_json(explanation_sets__spec={"stride": 0}), "not an occlusion spec"),
         (altered_json(explanation_sets__pairs=4), "5 rows, release.json says 4"),
-        (altered_json(evaluation__accuracy="high"), "evaluation.accuracy is 'high'"),
+        (altered_json(evaluation__accuracy="high"), "accuracy is stated as 'high'"),
+        (altered_json(evaluation__engine=7), "evaluation.engine is 7"),
         (altered_json(evaluation__finished="2026-01-01"), "evaluation.finished is"),
         (altered_json(evaluation__colour="red"), "evaluation has no column 'colour'"),
         (altered_json(evaluation__pair_count=3), "release.json says 3"),
@@ -528,8 +530,7 @@ def huge_text(folder: Path) -> None:
         (altered_table("scores.parquet", "pair_id", -3), "is not in pairs.parquet"),
         (altered_table("scores.parquet", "distance", 2.5), "distance outside [0, 2]"),
         (altered_table("scores.parquet", "confidence", 0.25), "confidence outside [0.5, 1]"),
-        (altered_table("scores.parquet", "threshold", -1.0), "prediction is not d <= t"),
-        (altered_table("folds.parquet", "fold", -7), "no row for the folds [0]"),
+        (altered_table("folds.parquet", "fold", -7), "folds is stated as [-7, 1, 2, 3]"),
         (altered_table("deviations-default.parquet", "pair_id", -3), "is not in scores.parquet"),
         (altered_table("deviations-default.parquet", "status", "fine"), "status ['fine']"),
     ],
@@ -545,6 +546,65 @@ def test_what_is_not_sound_is_refused_and_nothing_is_written(
     assert set(count(sqlite_target).values()) == {0}
 
 
+METRICS: Final = (
+    *("accuracy", "accuracy_std", "threshold_mean", "eer", "auc", "ece"),
+    *("confidence_right", "confidence_wrong", "tar_at_far_1e2", "tar_at_far_1e3"),
+)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "file", "figure"),
+    [
+        (altered_table("scores.parquet", "threshold", 0.69), "scores.parquet", "threshold of pair"),
+        (altered_table("scores.parquet", "prediction", None), "scores.parquet", "prediction of"),
+        (altered_table("scores.parquet", "correct", None), "scores.parquet", "correct of pair"),
+        (altered_table("scores.parquet", "confidence", 0.75), "scores.parquet", "confidence of"),
+        (altered_table("folds.parquet", "k", -11.0), "scores.parquet", "confidence of pair"),
+        (altered_table("folds.parquet", "threshold", 0.69), "scores.parquet", "threshold of pair"),
+        (altered_table("folds.parquet", "accuracy", 0.99), "folds.parquet", "accuracy of fold 0"),
+        *(
+            (altered_json(**{f"evaluation__{name}": 0.987}), "release.json", name)
+            for name in METRICS
+        ),
+        (altered_json(evaluation__ece=None), "release.json", "ece"),
+    ],
+)
+def test_a_release_that_contradicts_its_scores_is_refused(
+    sqlite_target: Site,
+    release: Path,
+    spoil: Callable[[Path], object],
+    file: str,
+    figure: str,
+) -> None:
+    spoil(release)
+    done = sqlite_target.run("import", release)
+    assert done.exit_code == 2, done.output
+    assert f"{file}: first on alpha: {figure}" in done.output
+    assert " is stated as " in done.output
+    assert " gives " in done.output
+    assert set(count(sqlite_target).values()) == {0}
+
+
+def test_skipped_pairs_are_those_without_a_score(sqlite_target: Site, release: Path) -> None:
+    altered_json(evaluation__skipped_count=0)(release)
+    done = sqlite_target.run("import", release)
+    assert "0 pairs are said to be skipped" in done.output
+    assert done.exit_code == 2
+
+
+def test_last_places_and_figures_that_an_older_version_did_not_know_are_no_contradiction(
+    sqlite_target: Site, release: Path
+) -> None:
+    path = release / "release.json"
+    content = json.loads(path.read_text())
+    content["evaluation"]["accuracy"] += 1e-12
+    del content["evaluation"]["ece"]
+    path.write_text(json.dumps(content))
+    reseal(release)
+    done = sqlite_target.run("import", release)
+    assert done.exit_code == 0, done.output
+
+
 def test_a_folder_that_is_no_release_says_so(sqlite_target: Site, tmp_path: Path) -> None:
     assert "no such folder" in sqlite_target.run("import", tmp_path / "nowhere").output
     done = sqlite_target.run("import", tmp_path)
@@ -557,7 +617,7 @@ def test_a_failure_while_writing_leaves_no_row(
     def fail(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Publisher, "_restore_explanations", staticmethod(fail))
+    monkeypatch.setattr("compute.publish.restored._restore_explanations", fail)
     done = sqlite_target.run("import", release)
     assert done.exit_code == 2
     assert "No space left" in done.output
@@ -682,6 +742,31 @@ def test_a_damaged_index_is_told_and_spares_other_pages(source: Site) -> None:
     assert "flask export" in answer.text
     with source.app.test_request_context():
         assert latest_release("alpha", "first") is None
+
+
+def test_a_page_reads_the_shelf_once_be_it_damaged_or_not(
+    source: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert source.export().exit_code == 0
+    with source.app.app_context():
+        session = db.session()
+        dataset = session.scalars(select(Dataset)).one()
+        factories.make_evaluation(session, dataset, factories.make_model(session, "second"))
+        session.commit()
+    read: list[Shelf] = []
+    whole = Shelf._index
+
+    def counted(self: Shelf) -> list[Release]:
+        read.append(self)
+        return whole(self)
+
+    monkeypatch.setattr(Shelf, "_index", counted)
+    page = "/explorer?dataset=alpha&model=first&model=second"
+    assert "scores.parquet" in source.client().get(page).text
+    assert len(read) == 1
+    (source.shelved().parent.parent / "index.json").write_text("{")
+    assert source.client().get(page).status_code == 200
+    assert len(read) == 2
 
 
 def test_a_store_that_is_no_folder_holds_releases_too(source: Site, tmp_path: Path) -> None:
