@@ -10,6 +10,7 @@ import pytest
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from sqlalchemy import select
 
 from app.api import contract
@@ -17,8 +18,8 @@ from app.api.contract import FLAG, TEXT, Part, record
 from app.api.grammar import SINGLE_SCHEMAS
 from app.api.openapi import UndeclaredError, _hoist, routes_of
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS
-from app.explorer.filters import SINGLE
 from app.explorer.operators import OPERATORS
+from app.explorer.parsing import SINGLE
 from app.extensions import db
 from app.models import FaceModel
 from app.models.review import Review
@@ -55,6 +56,21 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
 
 
 # -------------------------------------------------------------------------------- the document
+
+
+def test_the_document_is_openapi_as_its_authors_define_it(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    # The validator does look: what the specification does not know is named.
+    broken = {**document, "info": {"title": "XFV"}, "route": {}}
+    told = " ".join(error.message for error in OpenAPIV31SpecValidator(broken).iter_errors())
+    assert "'version' is a required property" in told
+    assert "'route'" in told
+
+
+def test_the_document_of_an_empty_site_is_openapi_too(client: FlaskClient) -> None:
+    document = client.get("/api/openapi.json").get_json()
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
 def test_every_address_of_the_api_is_described(demo: Flask, document: dict[str, Any]) -> None:
