@@ -116,6 +116,20 @@ def limit_statements(session: Session, seconds: float) -> None:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
 
 
+class OutOfTimeError(Exception):
+    """The time of a transaction was used up by what was done between its statements."""
+
+
+def check_time(session: Session) -> None:
+    """Raise `OutOfTimeError` where this transaction's time is up: for long work on what was read.
+
+    The database stops its own statements; whoever computes on whole columns asks here in between.
+    """
+    deadline = session.connection().info.get("deadline")
+    if deadline is not None and time.monotonic() > deadline:
+        raise OutOfTimeError
+
+
 def is_late(error: DBAPIError) -> bool:
     """Return whether a statement was stopped because it took too long."""
     cause = error.orig
@@ -155,4 +169,12 @@ def _limit_postgresql(engine: Engine, seconds: float) -> None:
             cursor.execute(f"SET LOCAL statement_timeout = {max(round(left * 1000), 1)}")
 
 
-__all__ = ["engine_options", "engine_url", "init_app", "is_late", "limit_statements"]
+__all__ = [
+    "OutOfTimeError",
+    "check_time",
+    "engine_options",
+    "engine_url",
+    "init_app",
+    "is_late",
+    "limit_statements",
+]

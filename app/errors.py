@@ -16,7 +16,7 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from app.database import is_late
+from app.database import OutOfTimeError, is_late
 from app.settings import Settings
 
 LARGEST_BODY: Final = 64 * 1024
@@ -123,6 +123,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(SiteError, _tell)
     app.register_error_handler(HTTPException, _tell_http)
     app.register_error_handler(DBAPIError, _tell_database)
+    app.register_error_handler(OutOfTimeError, _tell_out_of_time)
     app.register_error_handler(Exception, _tell_unexpected)
 
 
@@ -156,6 +157,20 @@ def _tell_database(error: DBAPIError) -> Response:
     return _tell(known)
 
 
+def _tell_out_of_time(_error: OutOfTimeError) -> Response:
+    known = _slow_query()
+    current_app.logger.warning("%s: between statements", known.code)
+    return _tell(known)
+
+
+def _slow_query() -> SlowQuery:
+    settings: Settings = current_app.config["SETTINGS"]
+    return SlowQuery(
+        f"This query took longer than {settings.query_seconds:g} seconds and was stopped. "
+        "Narrow it: choose one dataset, filter by a value, or sort by another column."
+    )
+
+
 def _tell_unexpected(error: Exception) -> Response:
     current_app.logger.error("%s %s", request.method, request.full_path, exc_info=error)
     return answer(500, "internal", MESSAGES[500])
@@ -163,13 +178,9 @@ def _tell_unexpected(error: Exception) -> Response:
 
 def explain_database_error(error: DBAPIError) -> SiteError | None:
     """Return what a database error means for the visitor; None where it is a fault of the code."""
-    settings: Settings = current_app.config["SETTINGS"]
-    cause = error.orig
     if is_late(error):
-        return SlowQuery(
-            f"This query took longer than {settings.query_seconds:g} seconds and was stopped. "
-            "Narrow it: choose one dataset, filter by a value, or sort by another column."
-        )
+        return _slow_query()
+    cause = error.orig
     unset = isinstance(cause, psycopg.errors.UndefinedTable) or (
         isinstance(cause, sqlite3.OperationalError) and "no such table" in str(cause)
     )

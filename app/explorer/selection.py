@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from app.database import check_time
 from app.explorer.arrays import ID, Arrays
 from app.explorer.columns import MODEL_COLUMNS, ColumnRef, Kind
 from app.explorer.cursor import Cursor, CursorValue
@@ -44,7 +45,7 @@ class Selection:
         if query.agree is not None:
             refs += _predictions(query)
         self._arrays = Arrays(session, query, [*refs, *also])
-        self.rows: Rows = np.flatnonzero(self._matches())
+        self.rows: Rows = np.flatnonzero(self._matches(session))
         """Places of the matching pairs in the arrays."""
 
     def __len__(self) -> int:
@@ -85,12 +86,21 @@ class Selection:
         names = [dataset.name for dataset in self.query.known_datasets]
         return [_Key(key, self._arrays, names) for key in self.query.order]
 
-    def _matches(self) -> Mask:
+    def _matches(self, session: Session) -> Mask:
+        """Return which pairs match; a query of many conditions is stopped as a statement would be.
+
+        Raises
+        ------
+        OutOfTimeError
+            Where the time of the session's transaction is up between two conditions.
+        """
         query = self.query
         matches = np.ones(len(self._arrays), bool)
         for item in query.filters:
             if item.ref.column.kind is not Kind.DATASET:  # the arrays are of those alone
+                check_time(session)
                 matches &= self._meets(item)
+        check_time(session)
         if query.agree is not None:
             matches &= self._agreement(agree=query.agree)
         return matches

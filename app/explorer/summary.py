@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.database import is_late, limit_statements
+from app.database import OutOfTimeError, is_late, limit_statements
 from app.explorer.arrays import DATASET
 from app.explorer.catalogue import Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, ColumnRef
@@ -175,10 +175,6 @@ class Summary:
         return counts
 
 
-class _OutOfTimeError(Exception):
-    """A summary took longer than it may."""
-
-
 def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECONDS) -> Summary:
     """Count the pairs of ``query`` by everything that the summary shows.
 
@@ -189,7 +185,7 @@ def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECOND
 
     def check() -> None:
         if time.monotonic() > end:
-            raise _OutOfTimeError
+            raise OutOfTimeError
 
     pairs: tuple[PairCell, ...] | None = None
     edges: tuple[float, ...] = ()
@@ -218,7 +214,7 @@ def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECOND
             waiting.pop(0)
             agreeing, disagreeing = _agreement(selection, query)
             waiting.pop(0)
-    except _OutOfTimeError:
+    except OutOfTimeError:
         pass
     except DBAPIError as error:
         if not is_late(error):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from numpy.typing import NDArray
 from sqlalchemy import text
 
 from app import create_app
+from app.explorer import selection
+from app.explorer.filters import Filter
 from app.extensions import db
 from tests import conftest
 
@@ -54,6 +59,25 @@ def faulty(tmp_path: Path, database_url: str) -> Iterator[Flask]:
         site.add_url_rule(f"{prefix}/broken", f"broken{prefix}", broken)
     yield site
     conftest.close_database(site)
+
+
+def test_many_conditions_on_whole_columns_share_the_time_of_a_page(
+    faulty: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[str] = []
+
+    def dawdle(names: NDArray[np.bytes_], item: Filter) -> NDArray[np.bool_]:
+        time.sleep(0.15)
+        met.append(item.text)
+        return np.ones(len(names), bool)
+
+    monkeypatch.setattr(selection, "_text_meets", dawdle)
+    query = "&".join(f"identity1__contains={letter}" for letter in "abcdefgh")
+    answer = faulty.test_client().get(f"/api/v1/pairs?{query}")
+    assert answer.status_code == 503
+    assert answer.get_json()["error"]["code"] == "query_too_slow"
+    assert "took longer than 0.2 seconds" in answer.get_json()["error"]["message"]
+    assert 0 < len(met) < 8
 
 
 @pytest.mark.parametrize(
