@@ -37,7 +37,8 @@ from sqlalchemy import event, func, select, text
 from app import create_app
 from app.explorer.catalogue import Catalogue, load_catalogue
 from app.explorer.cursor import encode_cursor
-from app.explorer.filters import parse_query, query_text, read_query_string
+from app.explorer.parsing import parse_query
+from app.explorer.query_string import query_text, read_query_string
 from app.explorer.selection import Selection
 from app.extensions import Base, db
 from app.models import Result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -27,6 +27,7 @@ from app.evaluations.leaderboard import fetch_scores
 from app.evaluations.results import fetch_curves
 from app.explorer.catalogue import Catalogue, Named
 from app.models import Evaluation, FoldScore
+from app.moments import utc_text
 
 METRICS: Final = (
     "pair_count",
@@ -179,7 +180,7 @@ def list_evaluations(
             "fold_count": score.fold_count,
             "model_licence": score.model.licence,
             "dataset_licence": score.dataset.licence,
-            "finished": _moment(score.evaluation.finished),
+            "finished": utc_text(score.evaluation.finished),
         }
         for score in fetch_scores(session, datasets=datasets, models=models)
     ]
@@ -217,7 +218,7 @@ def describe_evaluation(
         "folds": [{name: getattr(fold, name) for name in FOLD} for fold in evaluation.folds],
         "curves": fetch_curves(session, evaluation).to_dict(),
         "provenance": {name: getattr(evaluation, name) for name in PROVENANCE}
-        | {"finished": _moment(evaluation.finished)},
+        | {"finished": utc_text(evaluation.finished)},
     }
 
 
@@ -235,8 +236,3 @@ def _named(evaluation: Evaluation) -> dict[str, Any]:
 
 def _metrics(evaluation: Evaluation) -> dict[str, Any]:
     return {name: getattr(evaluation, name) for name in METRICS}
-
-
-def _moment(moment: datetime) -> str:
-    """Return a time with its zone: SQLite keeps none, and all are stored in UTC."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

@@ -15,16 +15,9 @@ from app.explorer.columns import (
     Column,
     Kind,
 )
-from app.explorer.filters import (
-    DEFAULT_SIZE,
-    LONGEST_VALUE,
-    MOST_PARAMETERS,
-    MOST_SORT_KEYS,
-    MOST_VALUES,
-    PAGES,
-    SIZES,
-)
+from app.explorer.filters import DEFAULT_SIZE, MOST_SORT_KEYS, MOST_VALUES, PAGES, SIZES
 from app.explorer.operators import OPERATORS, Operator
+from app.explorer.query_string import LONGEST_VALUE, MOST_PARAMETERS
 
 FILTERS: Final = "filters"
 SINGLE_SCHEMAS: Final[dict[str, tuple[Schema, str]]] = {

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.errors import BadQuery
 from app.explorer.columns import shown
-from app.explorer.filters import Params, query_text, read_query_string
+from app.explorer.query_string import Params, query_text, read_query_string
 
 
 def reply(body: Any) -> Response:

@@ -24,9 +24,10 @@ from app.api.table import stream_json_lines, stream_table
 from app.errors import BadQuery, NotFound
 from app.explorer.catalogue import Named, load_catalogue
 from app.explorer.columns import LARGEST_INTEGER, LONGEST_TEXT, find, shown
-from app.explorer.filters import ExplorerQuery, parse_query
+from app.explorer.filters import ExplorerQuery
 from app.explorer.identities import find_identities
 from app.explorer.page import fetch_page
+from app.explorer.parsing import parse_query
 from app.explorer.queries import fetch_all_ids
 from app.explorer.rows import load_rows
 from app.extensions import db

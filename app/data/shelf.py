@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 import fsspec
-from flask import current_app
+from flask import current_app, g
 from fsspec.implementations.local import LocalFileSystem
 
 from app.data.names import INDEX, ReleaseKey, release_key
 
 SECONDS: Final = 30
 """How long an index that was read from afar is taken as new."""
+_KEPT: Final = "releases_of_the_shelf"
 
 
 class ShelfError(Exception):
@@ -165,11 +166,15 @@ def shelf() -> Shelf:
 def latest_release(dataset: str, model: str) -> Release | None:
     """Return the newest release of an evaluation, or None: for pages that merely link to it.
 
-    A shelf that cannot be read is told in the log and on ``/data``, not on those pages.
+    A shelf that cannot be read is told in the log and on ``/data``, not on those pages. It is read
+    once for a page, whether that succeeds or not.
     """
-    try:
-        found = shelf().releases()
-    except (ShelfError, OSError) as error:
-        current_app.logger.error("The shelf of releases cannot be read: %s", error)  # noqa: TRY400
-        return None
-    return next((r for r in found if (r.key.dataset, r.key.model) == (dataset, model)), None)
+    if _KEPT not in g:
+        try:
+            found = shelf().releases()
+        except (ShelfError, OSError) as error:
+            current_app.logger.error("The shelf of releases cannot be read: %s", error)  # noqa: TRY400
+            found = []
+        setattr(g, _KEPT, found)
+    releases: list[Release] = getattr(g, _KEPT)
+    return next((r for r in releases if (r.key.dataset, r.key.model) == (dataset, model)), None)

@@ -16,7 +16,7 @@ from app.evaluations.links import PairLinks
 from app.evaluations.plotly_file import script_url
 from app.evaluations.results import Curves, fetch_curves
 from app.explorer.columns import shown
-from app.explorer.filters import Params
+from app.explorer.query_string import Params
 from app.models import Evaluation
 from app.pages.overview import fetch_evaluation
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, contains_eager
 from app.errors import BadQuery
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import find, shown
-from app.explorer.filters import Params
+from app.explorer.query_string import Params
 from app.models import Dataset, Evaluation, FaceModel, FoldScore
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
+from app.explorer.urls import pairs_url
 from app.models import Evaluation
 
 
@@ -22,9 +22,7 @@ class PairLinks:
 
     def pairs(self, *conditions: tuple[str, str]) -> str:
         """Return all pairs that meet the conditions, each a parameter of the query grammar."""
-        return "/explorer?" + urlencode(
-            [("dataset", self.dataset), ("model", self.model), *conditions]
-        )
+        return pairs_url([("dataset", self.dataset), ("model", self.model), *conditions])
 
     def correct(self, right: int) -> str:
         """Return the pairs that the model gets right (1) or wrong (0)."""

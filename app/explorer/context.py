@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import urlencode
-
-from flask import url_for
 
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, Column, ColumnRef, Kind
-from app.explorer.filters import (
-    DEFAULT_SIZE,
-    MOST_SORT_KEYS,
-    PAGES,
-    ExplorerQuery,
-    Params,
-    SortKey,
-    query_text,
-)
+from app.explorer.filters import DEFAULT_SIZE, MOST_SORT_KEYS, PAGES, ExplorerQuery, SortKey
 from app.explorer.form import ColumnChooser, Form, column_chooser, filter_form
 from app.explorer.layout import model_columns, pair_columns, stacked
 from app.explorer.page import Page
+from app.explorer.query_string import Params, can_be_carried, query_text
 from app.explorer.sentence import describe_filter
+from app.explorer.urls import explorer_url, pairs_url, summary_url, url_with
 
 MOST_FITTING: Final = 5
 """Columns of models, all groups together, that stand beside the pairs' without scrolling."""
@@ -98,7 +89,7 @@ class ExplorerContext:
     form: Form
     chooser: ColumnChooser
     back: str
-    """The query string that leads back here, for the viewer."""
+    """The query string that leads back here, for the viewer; empty where that is too long."""
     start_url: str
     site_is_empty: bool
 
@@ -168,39 +159,22 @@ def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
         pages=_page_links(page),
         next_url=explorer_url(page.next) if page.next else None,
         previous_url=explorer_url(page.previous) if page.previous else None,
-        csv_url=_url("api.pairs_csv", replace(start, size=DEFAULT_SIZE).params(count=False)),
-        json_lines_url=_url("api.pairs_ndjson", bare.params(count=False)),
-        json_url=_url("api.pairs", replace(query, columns=()).params()),
+        csv_url=url_with("api.pairs_csv", replace(start, size=DEFAULT_SIZE).params(count=False)),
+        json_lines_url=url_with("api.pairs_ndjson", bare.params(count=False)),
+        json_url=url_with("api.pairs", replace(query, columns=()).params()),
         summary_url=summary_url(query),
-        count_url=None if page.count.exact else _url("explorer.index", _counted(query)),
+        count_url=None if page.count.exact else pairs_url(_counted(query)),
         form=filter_form(query, catalogue),
         chooser=column_chooser(query, names),
-        back=query_text(query.params()),
+        back=_way_back(query),
         start_url=explorer_url(start),
         site_is_empty=not catalogue.datasets,
     )
 
 
-def explorer_url(query: ExplorerQuery) -> str:
-    """Return the explorer's URL for a query."""
-    return _url("explorer.index", query.params())
-
-
-def summary_url(query: ExplorerQuery) -> str:
-    """Return the URL of the counts, histograms and confusion of a query."""
-    return _url("explorer.summary", query.place().sorted_by().params(count=False))
-
-
-def viewer_url(pair_id: int, back: str, model: str | None = None) -> str:
-    """Return the viewer's URL for a pair, with the way back to the list."""
-    choice = {"model": model, "results": back}
-    params = {name: value for name, value in choice.items() if value}
-    url = url_for("viewer.pair", pair_id=pair_id)
-    return f"{url}?{urlencode(params, safe=',:')}" if params else url
-
-
-def _url(endpoint: str, params: Params) -> str:
-    return f"{url_for(endpoint)}?{query_text(params)}" if params else url_for(endpoint)
+def _way_back(query: ExplorerQuery) -> str:
+    text = query_text(query.params())
+    return text if can_be_carried(text) else ""
 
 
 def _counted(query: ExplorerQuery) -> Params:

@@ -7,8 +7,9 @@ from typing import Final
 
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, Column
-from app.explorer.filters import MOST_SORT_KEYS, ExplorerQuery, Params, query_text
+from app.explorer.filters import MOST_SORT_KEYS, ExplorerQuery
 from app.explorer.layout import model_columns
+from app.explorer.query_string import Params, query_text
 from app.explorer.search import SORT_FIELDS
 
 # The parameters that have a field of their own in the form; all others ride along hidden.

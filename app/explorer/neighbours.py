@@ -1,9 +1,10 @@
 """A pair within the list that a query asks for: its place, and what stands before and after it.
 
-In a list short enough to be counted, the pair is looked up among all ids. In a longer one, the
-query names a page (by number or by cursor), as the link that led to the pair did: there the pair is
-looked for first, and its place is known. Otherwise it is found by its id: the query with that one
-more condition gives its sort values, the cursor from which one row is read on each side.
+In a list short enough to be counted, the pair is looked up among all ids; its page is numbered, or
+follows a cursor where no number reaches. In a longer one, the query names a page (by number or by
+cursor), as the link that led to the pair did: there the pair is looked for first, and its place is
+known. Otherwise it is found by its id: the query with that one more condition gives its sort
+values, the cursor from which one row is read on each side.
 """
 
 from __future__ import annotations
@@ -15,14 +16,8 @@ from sqlalchemy.orm import Session
 from app.explorer.cursor import Cursor
 from app.explorer.filters import ID, PAGES, ExplorerQuery, Filter
 from app.explorer.operators import OPERATORS
-from app.explorer.queries import (
-    COUNT_LIMIT,
-    Count,
-    Keys,
-    count_pairs,
-    fetch_all_ids,
-    fetch_keys,
-)
+from app.explorer.queries import COUNT_LIMIT, Count, Keys, count_of, fetch_keys, keys_of
+from app.explorer.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -61,10 +56,11 @@ class Neighbours:
 
 def find_neighbours(session: Session, query: ExplorerQuery, pair_id: int) -> Neighbours:
     """Return what stands beside a pair in the list of ``query``: a fixed number of readings."""
-    count = count_pairs(session, query)
+    selection = Selection(session, query)
+    count = count_of(selection)
     if count.exact and count.number <= COUNT_LIMIT:
-        return _in_short_list(session, query, pair_id, count)
-    keys = fetch_keys(session, query)
+        return _in_short_list(selection, pair_id, count)
+    keys = keys_of(selection)
     if pair_id in keys.ids:
         return _on_page(session, query, keys, keys.ids.index(pair_id), count)
     start = query.place()
@@ -82,15 +78,19 @@ def find_neighbours(session: Session, query: ExplorerQuery, pair_id: int) -> Nei
     )
 
 
-def _in_short_list(
-    session: Session, query: ExplorerQuery, pair_id: int, count: Count
-) -> Neighbours:
+def _in_short_list(selection: Selection, pair_id: int, count: Count) -> Neighbours:
     """Look a pair up among all ids of a list: one reading tells place and both neighbours."""
-    ids = fetch_all_ids(session, query)
+    query = selection.query
+    rows = selection.window(0, len(selection))
+    ids = selection.ids(rows)
 
     def page_of(place: int) -> ExplorerQuery:
-        number = place // query.size + 1
-        return query.place(page=number if 1 < number <= PAGES[-1] else None)
+        first = place - place % query.size
+        number = first // query.size + 1
+        if number <= PAGES[-1]:
+            return query.place(page=number if number > 1 else None)
+        before = selection.cursors(rows[first - 1 : first], first - 1)
+        return query.place(after=before[0])
 
     def at(place: int) -> Neighbour | None:
         return Neighbour(ids[place], page_of(place)) if 0 <= place < len(ids) else None

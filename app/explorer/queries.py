@@ -40,11 +40,6 @@ class Keys:
     more_after: bool
 
 
-def count_pairs(session: Session, query: ExplorerQuery) -> Count:
-    """Count the matching pairs, up to `COUNT_LIMIT` unless the query asks for all."""
-    return count_of(Selection(session, query))
-
-
 def count_of(selection: Selection) -> Count:
     """Return the number of pairs as the site tells it."""
     number = len(selection)

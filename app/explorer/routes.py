@@ -10,12 +10,15 @@ from werkzeug.wrappers import Response
 from app.data.context import SCORES, file_url
 from app.data.shelf import latest_release
 from app.explorer.catalogue import Catalogue, Named, load_catalogue
-from app.explorer.context import explorer_context, explorer_url, summary_url, viewer_url
-from app.explorer.filters import ExplorerQuery, parse_query, read_query_string
+from app.explorer.context import explorer_context
+from app.explorer.filters import ExplorerQuery
 from app.explorer.page import fetch_page
+from app.explorer.parsing import parse_query
+from app.explorer.query_string import MOST_FIELDS, read_query_string
 from app.explorer.search import basket_url, form_params
 from app.explorer.summary_cache import cache_of
 from app.explorer.summary_context import summary_context
+from app.explorer.urls import explorer_url, summary_url, viewer_url
 from app.extensions import db
 
 blueprint = Blueprint("explorer", __name__, url_prefix="/explorer")
@@ -51,15 +54,17 @@ def summary() -> str:
 @blueprint.get("/search")
 def search() -> Response:
     """Take a form and go to the query that it asks for."""
-    params = form_params(read_query_string(request.query_string))
-    query = parse_query(params, load_catalogue(db.session()))
+    catalogue = load_catalogue(db.session())
+    params = form_params(read_query_string(request.query_string, most=MOST_FIELDS), catalogue)
+    query = parse_query(params, catalogue)
     return redirect(explorer_url(query), code=303)
 
 
 @blueprint.get("/basket")
 def basket() -> Response:
     """Take the ticked pairs and go to what is to be done with them."""
-    return redirect(basket_url(read_query_string(request.query_string)), code=303)
+    params = read_query_string(request.query_string, most=MOST_FIELDS)
+    return redirect(basket_url(params, load_catalogue(db.session())), code=303)
 
 
 def _releases(query: ExplorerQuery, catalogue: Catalogue) -> list[tuple[Named, str]]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.explorer.filters import MOST_JOINED
+from app.explorer.query_string import Params
+from app.explorer.urls import pairs_url
 from app.extensions import db
 from app.models import Pair, Result
 from app.pages.overview import Overview, OverviewRow
-
-Parameters = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,11 @@ def collections_of(overview: Overview) -> list[Collection]:
 
 
 def _per_model(
-    title: str, about: str, rows: list[OverviewRow], parameters: Callable[[str], Parameters]
+    title: str, about: str, rows: list[OverviewRow], parameters: Callable[[str], Params]
 ) -> Collection | None:
     def url(row: OverviewRow) -> str:
         name = row.model.name
-        return _url([("dataset", row.dataset.name), ("model", name), *parameters(name)])
+        return pairs_url([("dataset", row.dataset.name), ("model", name), *parameters(name)])
 
     if not rows:
         return None
@@ -108,25 +107,23 @@ def _per_model(
 
 
 def _per_dataset(
-    title: str, about: str, rows: list[OverviewRow], parameters: Callable[[list[str]], Parameters]
+    title: str, about: str, rows: list[OverviewRow], parameters: Callable[[list[str]], Params]
 ) -> Collection | None:
     models: dict[str, list[str]] = {}
     for row in rows:
         models.setdefault(row.dataset.name, []).append(row.model.name)
-    urls = [(name, _url([("dataset", name), *parameters(seen)])) for name, seen in models.items()]
+    urls = [
+        (name, pairs_url([("dataset", name), *parameters(seen)])) for name, seen in models.items()
+    ]
     if not urls:
         return None
     return Collection(title, about, urls[0][1], tuple(urls[1:]))
 
 
-def _disputed(models: list[str]) -> Parameters:
+def _disputed(models: list[str]) -> Params:
     shown = models[:MOST_JOINED]
     keys = ",".join(f"-{name}.confidence" for name in shown[:2])
     return [*(("model", name) for name in shown), ("agree", "0"), ("sort", keys)]
-
-
-def _url(parameters: Parameters) -> str:
-    return "/explorer?" + urlencode(parameters, safe=",")
 
 
 def _facts(session: Session, rows: Iterable[OverviewRow]) -> _Facts:

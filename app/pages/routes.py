@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from http import HTTPStatus
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.datastructures import MultiDict
 
-from app.api.replies import no_parameters
-from app.errors import BadQuery
+from app.api.replies import no_parameters, query_params
+from app.caching import content_reply
+from app.explorer.query_string import values_by_name
 from app.extensions import db
 from app.pages.collections import collections_of
 from app.pages.gallery import fetch_gallery, preview_of
@@ -61,10 +61,8 @@ def progress() -> Response:
 @blueprint.get("/method")
 def method() -> str:
     """Explain the equations and the choices that were made, on pairs of this site."""
-    for name in request.args:
-        if name != "dataset":
-            raise BadQuery(f"Unknown parameter {name!r}.", parameter=name, allowed=("dataset",))
-    page = method_page(db.session(), request.args.get("dataset") or None)
+    given = values_by_name(query_params(), single=("dataset",))["dataset"]
+    page = method_page(db.session(), given[0] or None if given else None)
     return render_template("pages/method.html", page=page)
 
 
@@ -72,11 +70,7 @@ def method() -> str:
 def patch(pair_id: int, name: str) -> Response:
     """Draw the first face of a pair under one patch, as the pipeline does."""
     body = patch_picture(db.session(), media_store(), pair_id, name)
-    response = Response(body, mimetype="image/png")
-    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
-    response.headers["Cache-Control"] = "public, max-age=600"
-    response.make_conditional(request)
-    return response
+    return content_reply(body, "image/png")
 
 
 @blueprint.get("/healthz")

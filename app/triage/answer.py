@@ -8,7 +8,7 @@ from typing import Final
 
 from app.errors import BadQuery
 from app.explorer.columns import shown
-from app.explorer.filters import Params
+from app.explorer.query_string import Params
 from app.triage.study import read_pair_id
 
 ANSWERS: Final = ("same", "different", "unsure")

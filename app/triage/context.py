@@ -10,7 +10,7 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from app.explorer.catalogue import Catalogue, Named
-from app.explorer.filters import query_text
+from app.explorer.query_string import query_text
 from app.models import Review
 from app.triage.answer import CERTAINTIES
 from app.triage.queue import Candidate, Progress, count_queue, load_candidate, next_pair

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, Response, stream_with_context
@@ -31,9 +31,10 @@ from app.api.table import cell
 from app.errors import BadQuery
 from app.explorer.catalogue import Catalogue, load_catalogue
 from app.explorer.columns import find, shown
-from app.explorer.filters import Params
+from app.explorer.query_string import Params
 from app.extensions import db
 from app.models import Pair, Review
+from app.moments import utc_text
 from app.triage.study import read_name
 
 blueprint = Blueprint("reviews", __name__, url_prefix="/api/v1")
@@ -179,7 +180,7 @@ def _rows(engine: Engine, catalogue: Catalogue, wanted: _Wanted) -> Iterator[dic
                     "certainty": review.certainty,
                     "machine_shown": review.machine_shown,
                     "seconds": review.seconds,
-                    "created": utc_text(review.created),
+                    "created": utc_text(review.created, timespec="seconds"),
                     "prediction": "genuine" if review.prediction else "impostor",
                     "confidence": review.confidence,
                     "genuine": genuine,
@@ -192,12 +193,6 @@ def _rows(engine: Engine, catalogue: Catalogue, wanted: _Wanted) -> Iterator[dic
             yield from rows
             if len(rows) < CHUNK:
                 return
-
-
-def utc_text(time: datetime) -> str:
-    """Return a time as ISO 8601 in UTC, to the second (SQLite keeps no time zone)."""
-    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return aware.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:

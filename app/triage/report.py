@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.charts.axis import Axis, linear_axis
-from app.explorer.filters import query_text
+from app.explorer.query_string import query_text
+from app.explorer.urls import pairs_url
 from app.models import Pair, Result, Review
 from app.triage.context import triage_url
 from app.triage.queue import in_queue, of_evaluation
@@ -119,7 +120,7 @@ class ReportContext:
         ]
         if self.study.explained:
             found.append((f"{model}.explained", "1"))
-        return "/explorer?" + query_text([*found, ("sort", f"{model}.confidence")])
+        return pairs_url([*found, ("sort", f"{model}.confidence")])
 
     @property
     def axis(self) -> Axis:

@@ -9,7 +9,7 @@ from app.api.replies import query_params
 from app.errors import BadQuery
 from app.explorer.catalogue import load_catalogue
 from app.explorer.columns import shown
-from app.explorer.filters import read_query_string
+from app.explorer.query_string import read_query_string
 from app.extensions import db
 from app.triage.answer import read_answer
 from app.triage.context import review_context, setup_context, triage_url

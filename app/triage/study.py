@@ -12,7 +12,7 @@ from typing import Final
 from app.errors import BadQuery
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import LARGEST_INTEGER, find, shown
-from app.explorer.filters import Params
+from app.explorer.query_string import Params
 
 ORDERS: Final = ("least", "mixed")
 """Least sure first; or a fixed order that has nothing to do with the pairs, as for a sample."""

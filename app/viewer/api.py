@@ -20,9 +20,10 @@ from app.api.contract import (
     record,
     words,
 )
-from app.api.replies import query_args
+from app.api.replies import query_params
 from app.assets import IMMUTABLE
-from app.errors import BadQuery, NotFound
+from app.errors import NotFound
+from app.explorer.query_string import values_by_name
 from app.extensions import db
 from app.models import Pair
 from app.viewer import queries
@@ -123,14 +124,8 @@ def deviations(pair_id: int, model: str) -> Response:
 
 
 def _spec_of_request(*, also: tuple[str, ...] = ()) -> str | None:
-    allowed = ("spec", *also)
-    args = query_args()
-    for name in args:
-        if name not in allowed:
-            raise BadQuery(f"Unknown parameter {name!r}.", parameter=name, allowed=allowed)
-        if len(args.getlist(name)) > 1:
-            raise BadQuery(f"The parameter {name!r} may be given once.", parameter=name)
-    return args.get("spec")
+    given = values_by_name(query_params(), single=("spec", *also))["spec"]
+    return given[0] if given else None
 
 
 def _version(explained: ExplainedPair) -> str:

@@ -34,7 +34,6 @@ _SINGLE: Final = (
 _KNOWN: Final = (*_SINGLE, "patch", "weight_<patch size>", "results")
 _WEIGHT: Final = re.compile(r"weight_([1-9][0-9]{0,2})")
 _NUMBER: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
-_LONGEST_RESULTS: Final = 4000
 
 
 @dataclass(frozen=True)
@@ -134,10 +133,6 @@ class Choice:
                 raise BadQuery(f"Unknown parameter {name!r}.", parameter=name, allowed=_KNOWN)
             if name != "patch" and len(args.getlist(name)) > 1:
                 raise BadQuery(f"The parameter {name!r} may be given once.", parameter=name)
-        if len(args.get("results", "")) > _LONGEST_RESULTS:
-            raise BadQuery(
-                f"'results' is longer than {_LONGEST_RESULTS} characters.", parameter="results"
-            )
         view = _one_of(args, "view", VIEWS)
         return cls(
             model=args.get("model") or None,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from flask import Blueprint, Response, render_template, request
-from werkzeug.datastructures import MultiDict
+from flask import Blueprint, Response, render_template
 
 from app.api.replies import query_args
+from app.caching import content_reply
 from app.errors import BadQuery, NotFound
+from app.explorer.query_string import require_once
 from app.extensions import db
 from app.viewer.choices import Choice
 from app.viewer.comparison import Asked, compare_pairs
 from app.viewer.drawing import read_pair
 from app.viewer.media import media_store
 from app.viewer.pictures import write_png
-from app.viewer.routes import reply
 
 blueprint = Blueprint("comparison", __name__, url_prefix="/viewer")
 
@@ -33,11 +33,12 @@ def picture(pair_id: int, side: int) -> Response:
     """Draw one side on the scale ``limit``: what ±1 stands for, in units of distance."""
     if side not in (1, 2):
         raise NotFound(f"A pair has the sides 1 and 2, not {side}.")
-    rest = [(name, value) for name, value in request.args.items(multi=True) if name != "limit"]
-    limit = _positive(request.args.get("limit", ""))
-    choice = Choice.from_args(MultiDict(rest))
+    args = query_args()
+    require_once(list(args.items(multi=True)), ["limit"])
+    limit = _positive(args.pop("limit", ""))
+    choice = Choice.from_args(args)
     drawn = read_pair(db.session(), media_store(), pair_id, choice, map_wanted=False)
-    return reply(write_png(replace(drawn, shared=limit).picture(side)), "image/png")
+    return content_reply(write_png(replace(drawn, shared=limit).picture(side)), "image/png")
 
 
 def _positive(text: str) -> float:

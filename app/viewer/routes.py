@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from datetime import UTC, datetime
 
 import numpy as np
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, render_template, url_for
 from numpy.typing import NDArray
 
 from app.api.replies import query_args
+from app.caching import content_reply
 from app.errors import NotFound
 from app.extensions import db
 from app.viewer.choices import Choice
@@ -39,14 +39,14 @@ def pair(pair_id: int) -> str:
 def picture(pair_id: int, side: int) -> Response:
     """Draw one side of a pair as the parameters of the viewer say."""
     drawn = _read(pair_id, side=side, map_wanted=False)
-    return reply(write_png(drawn.picture(side)), "image/png")
+    return content_reply(write_png(drawn.picture(side)), "image/png")
 
 
 @blueprint.get("/<int:pair_id>/figure.png")
 def figure(pair_id: int) -> Response:
     """Draw both sides with colour bars and caption, for a paper."""
     drawn = _read(pair_id, map_wanted=False)
-    return reply(draw_figure(drawn), "image/png", name=f"xfv-{pair_id}.png")
+    return content_reply(draw_figure(drawn), "image/png", name=f"xfv-{pair_id}.png")
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.npy")
@@ -54,7 +54,9 @@ def array(pair_id: int, side: int) -> Response:
     """Return the map of one side in units of distance: a NumPy file, (112, 112) float64."""
     buffer = io.BytesIO()
     np.save(buffer, _raw_map(_read(pair_id, side=side), side), allow_pickle=False)
-    return reply(buffer.getvalue(), "application/octet-stream", name=f"xfv-{pair_id}-{side}.npy")
+    return content_reply(
+        buffer.getvalue(), "application/octet-stream", name=f"xfv-{pair_id}-{side}.npy"
+    )
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.csv")
@@ -62,7 +64,7 @@ def table(pair_id: int, side: int) -> Response:
     """Return the same map as 112 lines of 112 numbers, which come back exactly."""
     rows = _raw_map(_read(pair_id, side=side), side).tolist()
     text = "".join(",".join(map(repr, row)) + "\n" for row in rows)
-    return reply(text.encode(), "text/csv", name=f"xfv-{pair_id}-{side}.csv")
+    return content_reply(text.encode(), "text/csv", name=f"xfv-{pair_id}-{side}.csv")
 
 
 @blueprint.get("/<int:pair_id>/cite.bib")
@@ -72,7 +74,7 @@ def cite(pair_id: int) -> Response:
     query = drawn.choice.to_picture_query()
     url = url_for("viewer.pair", pair_id=pair_id, _external=True) + (f"?{query}" if query else "")
     text = citation(drawn, url, day=datetime.now(UTC).date().isoformat())
-    response = reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
+    response = content_reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
     # It names this host and today: not for the caches of others.
     response.headers["Cache-Control"] = "private, no-cache"
     return response
@@ -88,14 +90,3 @@ def _read(pair_id: int, *, side: int = 1, map_wanted: bool = True) -> DrawnPair:
 def _raw_map(drawn: DrawnPair, side: int) -> NDArray[np.float64]:
     found = drawn.map(side)
     return found.values * found.scale
-
-
-def reply(body: bytes, mimetype: str, *, name: str | None = None) -> Response:
-    """Answer with a body that is named by its content; ``name`` makes it a file to keep."""
-    response = Response(body, mimetype=mimetype)
-    if name:
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
-    response.headers["Cache-Control"] = "public, max-age=600"
-    response.make_conditional(request)
-    return response

@@ -8,10 +8,11 @@ from flask import url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from app.errors import BadQuery
 from app.explorer.catalogue import Catalogue, load_catalogue
-from app.explorer.filters import ExplorerQuery, parse_query, query_text, read_query_string
+from app.explorer.filters import ExplorerQuery
 from app.explorer.neighbours import Neighbour, find_neighbours
+from app.explorer.parsing import parse_query, parse_results
+from app.explorer.query_string import can_be_carried, query_text
 from app.explorer.sentence import describe
 from app.models import Image, Pair, Result
 
@@ -100,6 +101,7 @@ def walk_from(session: Session, pair: Pair, results: str, model_id: int | None =
         if neighbour is None:
             return None
         text = query_text(neighbour.page.params()) if results else ""
+        text = text if can_be_carried(text) else ""
         key = neighbour.id
         return Step(key, text, faces.get(key, ()), explained.get(key, False))
 
@@ -117,14 +119,8 @@ def walk_from(session: Session, pair: Pair, results: str, model_id: int | None =
 def _list_of(catalogue: Catalogue, pair: Pair, results: str) -> ExplorerQuery:
     if not results:
         return parse_query([("dataset", pair.dataset.name)], catalogue)
-    try:
-        return parse_query(read_query_string(results.encode()), catalogue)
-    except BadQuery as error:
-        raise BadQuery(
-            f"The list that 'results' names cannot be read: {error.message} "
-            f"Without it, the pair is at {url_for('viewer.pair', pair_id=pair.id)}.",
-            parameter="results",
-        ) from error
+    alone = url_for("viewer.pair", pair_id=pair.id)
+    return parse_results(results, catalogue, hint=f" Without it, the pair is at {alone}.")
 
 
 def _fetch_faces(

@@ -16,8 +16,8 @@ from sqlalchemy import event
 
 from app.explorer import summary as counting
 from app.explorer.catalogue import load_catalogue
-from app.explorer.filters import parse_query
 from app.explorer.page import fetch_page
+from app.explorer.parsing import parse_query
 from app.explorer.summary import CONFIDENCE_EDGES, DISTANCE_EDGES, Summary, round_edges, summarise
 from app.extensions import db
 from app.models import Result

@@ -534,7 +534,7 @@ def test_the_export_has_every_answer(demo: Flask) -> None:
     assert rows[2]["dataset"] == "beta"
     assert rows[2]["model"] == "second"
     assert rows[0]["prediction"] in ("genuine", "impostor")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", rows[0]["created"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", rows[0]["created"])
     assert [list(row) for row in table] == [list(row) for row in rows]
     assert table[2]["reviewer"] == "'=1+1"  # no formula in a spreadsheet
     assert [row["latest"] for row in table] == ["0", "1", "1"]

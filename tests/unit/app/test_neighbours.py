@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.explorer import neighbours
 from app.explorer.catalogue import Catalogue, load_catalogue
-from app.explorer.filters import ExplorerQuery, Params, parse_query, query_text, read_query_string
+from app.explorer.filters import ExplorerQuery
 from app.explorer.neighbours import find_neighbours
+from app.explorer.parsing import parse_query
 from app.explorer.queries import fetch_all_ids, fetch_keys
+from app.explorer.query_string import Params, query_text, read_query_string
 from app.explorer.rows import PairRow, load_rows
 from tests.unit.app.test_paging import COLUMNS, draw_condition, sorted_rows
 
@@ -72,7 +74,7 @@ def test_neighbours_are_those_of_the_sorted_list(
             ], (note, at)
 
 
-@pytest.mark.parametrize("longest", [0, 10_000])
+@pytest.mark.parametrize(("longest", "numbered"), [(0, 200), (10_000, 200), (10_000, 2)])
 @pytest.mark.parametrize("sort", ["", "first.confidence,-quality_min", "-second.distance,fold"])
 def test_links_walk_the_whole_list_and_back(
     session: Session,
@@ -80,8 +82,10 @@ def test_links_walk_the_whole_list_and_back(
     monkeypatch: pytest.MonkeyPatch,
     sort: str,
     longest: int,
+    numbered: int,
 ) -> None:
     monkeypatch.setattr(neighbours, "COUNT_LIMIT", longest)
+    monkeypatch.setattr(neighbours, "PAGES", range(1, numbered + 1))
     params = [("dataset", "beta"), *([("sort", sort)] if sort else [])]
     start = parse_query([*params, ("size", "10")], catalogue)
     expected = list(fetch_all_ids(session, start))

@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from app.explorer.catalogue import load_catalogue
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS
-from app.explorer.filters import ExplorerQuery, Params, parse_query, query_text, read_query_string
+from app.explorer.filters import ExplorerQuery
 from app.explorer.page import Page, fetch_page
+from app.explorer.parsing import parse_query
 from app.explorer.queries import fetch_all_ids
+from app.explorer.query_string import Params, query_text, read_query_string
 from app.explorer.rows import PairRow, load_rows
 from tests import factories
 

@@ -13,15 +13,11 @@ from app.errors import BadQuery
 from app.explorer.catalogue import Catalogue, Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, Kind
 from app.explorer.cursor import Cursor, CursorError, decode_cursor, encode_cursor
-from app.explorer.filters import (
-    ExplorerQuery,
-    Params,
-    parse_query,
-    query_text,
-    read_query_string,
-)
+from app.explorer.filters import ExplorerQuery
 from app.explorer.operators import OPERATORS
+from app.explorer.parsing import parse_query
 from app.explorer.queries import Count
+from app.explorer.query_string import Params, query_text, read_query_string
 from app.explorer.sentence import describe, describe_filter
 
 LFW = Named(1, "lfw", "LFW")

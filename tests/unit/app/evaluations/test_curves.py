@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from flask import Flask
 
 from app.evaluations.bins import drawn_bins
 from app.evaluations.curves import (
@@ -20,6 +21,7 @@ from app.evaluations.curves import (
 from app.evaluations.figures import build_figures
 from app.evaluations.links import PairLinks
 from app.evaluations.results import Curves
+from app.explorer.routes import blueprint
 from compute.verification import true_accept_rate
 
 GENUINE = np.array([True, True, True, False, False, False])
@@ -137,8 +139,11 @@ def test_an_empty_evaluation_has_curves_and_figures() -> None:
 
 
 def test_links_name_their_end_where_the_range_is_closed() -> None:
+    site = Flask(__name__)
+    site.register_blueprint(blueprint)
     links = PairLinks("lfw", "a b")
 
-    assert "a+b.distance__lte=2" in links.distances(1.98, 2.0, genuine=False)
-    assert "a+b.distance__lt=0.52" in links.distances(0.5, 0.52, genuine=True)
-    assert "confidence__lt" not in links.confidences(0.95, 1.0)
+    with site.test_request_context():
+        assert "a+b.distance__lte=2" in links.distances(1.98, 2.0, genuine=False)
+        assert "a+b.distance__lt=0.52" in links.distances(0.5, 0.52, genuine=True)
+        assert "confidence__lt" not in links.confidences(0.95, 1.0)
