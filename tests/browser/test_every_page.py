@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,38 +32,55 @@ def test_every_route_is_a_page_or_said_to_be_none() -> None:
     assert {name for name in endpoints if not name.startswith(groups)} == told | set(PAGES)
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "address"), [(name, path) for name, paths in PAGES.items() for path in paths]
+@dataclass
+class Opened:
+    """A page as it was loaded: what came with it, and what went wrong."""
+
+    endpoint: str
+    address: str
+    watched: Watched
+    status: int
+    weights: dict[str, int]
+    problems: list[str]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(name, path) for name, paths in PAGES.items() for path in paths],
+    ids=lambda param: param[1],
 )
-def test_a_page_loads_clean_and_light_and_asks_nobody_else(
-    watched: Watched, site: str, endpoint: str, address: str
-) -> None:
+def opened(chromium: Browser, site: str, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """Load a page once for all tests that look at it."""
+    endpoint, address = request.param
     weights = {"script": 0, "document": 0}
 
-    def weigh(request: Any) -> None:
-        if request.resource_type in weights:
-            weights[request.resource_type] += len(request.response().body())
+    def weigh(sent: Any) -> None:
+        if sent.resource_type in weights:
+            weights[sent.resource_type] += len(sent.response().body())
 
+    context = new_context(chromium)
+    watched = Watched(context.new_page())
     watched.page.on("requestfinished", weigh)
     answer = watched.page.goto(site + address, wait_until="networkidle")
-
-    refused = "unknown" in address
     assert answer is not None
-    assert answer.status == (400 if refused else 200)
-    told = [problem for problem in watched.problems if refused and "status of 400" in problem]
-    assert watched.problems == told
-    assert {urlsplit(url).netloc for url in watched.requests} == {urlsplit(site).netloc}
-    assert "XFV" in watched.page.title()
-    assert 0 < weights["document"] < MOST_HTML
-    if endpoint not in PLOTTED:
-        assert weights["script"] < MOST_SCRIPT
+    yield Opened(endpoint, address, watched, answer.status, weights, list(watched.problems))
+    context.close()
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_a_page_never_scrolls_sideways(chromium: Browser, site: str, address: str) -> None:
-    context = new_context(chromium)
-    page = context.new_page()
-    page.goto(site + address, wait_until="networkidle")
+def test_a_page_loads_clean_and_light_and_asks_nobody_else(opened: Opened, site: str) -> None:
+    refused = "unknown" in opened.address
+    assert opened.status == (400 if refused else 200)
+    told = [problem for problem in opened.problems if refused and "status of 400" in problem]
+    assert opened.problems == told
+    assert {urlsplit(url).netloc for url in opened.watched.requests} == {urlsplit(site).netloc}
+    assert "XFV" in opened.watched.page.title()
+    assert 0 < opened.weights["document"] < MOST_HTML
+    if opened.endpoint not in PLOTTED:
+        assert opened.weights["script"] < MOST_SCRIPT
+
+
+def test_a_page_never_scrolls_sideways(opened: Opened) -> None:
+    page = opened.watched.page
 
     widths = {}
     for width in WIDTHS:
@@ -69,7 +88,6 @@ def test_a_page_never_scrolls_sideways(chromium: Browser, site: str, address: st
         widths[width] = page.evaluate("document.documentElement.scrollWidth")
 
     assert {width: reach for width, reach in widths.items() if reach > width} == {}
-    context.close()
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -81,11 +99,12 @@ def test_a_page_has_no_violation_of_accessibility_rules(
     page = context.new_page()
     page.goto(site + address, wait_until="networkidle")
 
-    found = _violations(page, axe)
+    page.evaluate(axe)
+    found = _violations(page)
     page.emulate_media(color_scheme="dark")
-    found += _violations(page, axe, only="color-contrast")
+    found += _violations(page, only="color-contrast")
     page.set_viewport_size({"width": 390, "height": 844})
-    found += _violations(page, axe)
+    found += _violations(page)
 
     assert found == []
     context.close()
@@ -110,9 +129,8 @@ def _axe() -> str:
     return Path(AXE).read_text(encoding="utf-8")
 
 
-def _violations(page: Page, axe: str, *, only: str | None = None) -> list[str]:
+def _violations(page: Page, *, only: str | None = None) -> list[str]:
     """Return rule and element of everything that axe-core objects to on the page as it stands."""
-    page.evaluate(axe)
     options = {"runOnly": {"type": "rule", "values": [only]}} if only else {}
     report = page.evaluate("options => axe.run(document, options)", options)
     return [
