@@ -22,7 +22,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     from app import models as _tables  # noqa: F401  tables before migrations
 
     app.config["SQLALCHEMY_DATABASE_URI"] = database.engine_url(settings.database_url)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(settings.database_url)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     database.init_app(app)

@@ -22,6 +22,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.extensions import db
 from app.settings import Settings
 
+BINARY: Final = {"xfv_binary": True}
+"""Execution options of a statement with many values: bytes are half of what they are as text."""
+
 # SQLite asks the clock every so many instructions of its machine: about 0.1 ms of work.
 INSTRUCTIONS_PER_CHECK: Final = 1000
 
@@ -39,21 +42,6 @@ def engine_url(database_url: str) -> str:
     return f"sqlite:///file:{quote(str(path))}?mode=ro&immutable=1&uri=true"
 
 
-class BinaryCursor(psycopg.Cursor[Any]):
-    """Asks PostgreSQL for binary values: a packed column is half of what it is as text."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.format = psycopg.pq.Format.BINARY
-
-
-def engine_options(database_url: str) -> dict[str, Any]:
-    """Return what the engine is made with besides its URL."""
-    if make_url(database_url).get_backend_name() != "postgresql":
-        return {}
-    return {"connect_args": {"cursor_factory": BinaryCursor}}
-
-
 def init_app(app: Flask) -> None:
     """Prepare each new connection of the app's engine."""
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
@@ -68,6 +56,7 @@ def init_app(app: Flask) -> None:
         _prepare_sqlite(engine, immutable="immutable" in url.query)
     elif url.get_backend_name() == "postgresql":
         _limit_postgresql(engine, settings.query_seconds)
+        _send_binary(engine)
 
 
 def _sqlite_path(url: URL) -> Path | None:
@@ -103,6 +92,17 @@ def _prepare_sqlite(engine: Engine, *, immutable: bool) -> None:
             return deadline is not None and time.monotonic() > deadline
 
         connection.set_progress_handler(has_passed, INSTRUCTIONS_PER_CHECK)
+
+
+def _send_binary(engine: Engine) -> None:
+    """Ask PostgreSQL for binary values where a statement says so (``BINARY``)."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def choose(
+        _connection: Connection, cursor: Any, _s: str, _p: Any, context: Any, _many: bool
+    ) -> None:
+        if context is not None and context.execution_options.get("xfv_binary"):
+            cursor.format = psycopg.pq.Format.BINARY
 
 
 def limit_statements(session: Session, seconds: float) -> None:
@@ -170,9 +170,9 @@ def _limit_postgresql(engine: Engine, seconds: float) -> None:
 
 
 __all__ = [
+    "BINARY",
     "OutOfTimeError",
     "check_time",
-    "engine_options",
     "engine_url",
     "init_app",
     "is_late",

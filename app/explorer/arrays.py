@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from app.database import BINARY
 from app.explorer.columns import PAIR_COLUMNS, ColumnRef, Kind
 from app.explorer.filters import ExplorerQuery
 from app.explorer.packing import (
@@ -96,9 +97,9 @@ def _load_pairs(
         return {}
     packed: dict[int, dict[str, bytes]] = {dataset: {} for dataset in datasets}
     for dataset, name, data in session.execute(
-        select(PairColumn.dataset_id, PairColumn.name, PairColumn.data).where(
-            PairColumn.dataset_id.in_(datasets), PairColumn.name.in_(names)
-        )
+        select(PairColumn.dataset_id, PairColumn.name, PairColumn.data)
+        .where(PairColumn.dataset_id.in_(datasets), PairColumn.name.in_(names))
+        .execution_options(**BINARY)
     ):
         packed[dataset][name] = data
     loaded: dict[int, dict[str, Array]] = {}
@@ -146,9 +147,11 @@ def _load_results(
         )
         for model in sorted({model for model, _ in models})
     ]
-    statement = select(
-        ResultColumn.dataset_id, ResultColumn.model_id, ResultColumn.name, ResultColumn.data
-    ).where(ResultColumn.dataset_id.in_(ids), or_(*of_models))
+    statement = (
+        select(ResultColumn.dataset_id, ResultColumn.model_id, ResultColumn.name, ResultColumn.data)
+        .where(ResultColumn.dataset_id.in_(ids), or_(*of_models))
+        .execution_options(**BINARY)
+    )
     loaded: dict[tuple[int, int, str], Array] = {}
     for dataset, model, name, data in session.execute(statement):
         try:

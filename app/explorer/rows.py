@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from app.database import BINARY
 from app.explorer.catalogue import Named
 from app.models import Image, Pair, Result
 
@@ -93,12 +94,15 @@ _PAIRS: Final = (
     .join_from(Pair.__table__, _first, _first.c.id == _pair.image1_id)
     .join(_second, _second.c.id == _pair.image2_id)
     .where(_pair.id.in_(bindparam("ids", expanding=True)))
+    .execution_options(**BINARY)
 )
-_RESULTS: Final = select(
-    _result.pair_id, _result.model_id, *(_result[name] for name in RESULT_FIELDS)
-).where(
-    _result.pair_id.in_(bindparam("ids", expanding=True)),
-    _result.model_id.in_(bindparam("models", expanding=True)),
+_RESULTS: Final = (
+    select(_result.pair_id, _result.model_id, *(_result[name] for name in RESULT_FIELDS))
+    .where(
+        _result.pair_id.in_(bindparam("ids", expanding=True)),
+        _result.model_id.in_(bindparam("models", expanding=True)),
+    )
+    .execution_options(**BINARY)
 )
 
 
