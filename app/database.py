@@ -99,7 +99,7 @@ def _send_binary(engine: Engine) -> None:
 
     @event.listens_for(engine, "before_cursor_execute")
     def choose(
-        _connection: Connection, cursor: Any, _s: str, _p: Any, context: Any, _many: bool
+        _connection: Connection, cursor: Any, _text: str, _values: Any, context: Any, *_rest: Any
     ) -> None:
         if context is not None and context.execution_options.get("xfv_binary"):
             cursor.format = psycopg.pq.Format.BINARY
