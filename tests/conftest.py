@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import flask_migrate
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -29,6 +30,10 @@ from tests import factories, postgresql, snapshots
 POSTGRESQL = "XFV_TEST_POSTGRESQL"
 REQUIRED = "XFV_TEST_REQUIRE"
 """Markers, by comma, of which no test may be skipped: the gate sets it."""
+
+# A busy machine takes longer for the same work: no property is about time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _skipped_although_required: list[str] = []
 
