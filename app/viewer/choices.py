@@ -186,6 +186,10 @@ class Choice:
             weights=tuple((p, w) for p, w in sorted(used.items()) if w != 1),
         )
 
+    def of_method(self, method: str) -> Choice:
+        """Return the same choice of another method."""
+        return replace(self, method=method)
+
     def size_weights(self, sizes: Sequence[int]) -> dict[int, float]:
         """Return the weight of each patch size that is used, relative to the default's."""
         given = dict(self.weights)

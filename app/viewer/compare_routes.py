@@ -13,6 +13,7 @@ from app.errors import BadQuery, NotFound
 from app.explorer.query_string import require_once
 from app.extensions import db
 from app.viewer.choices import Choice
+from app.viewer.compare_figure import draw_comparison
 from app.viewer.comparison import Asked, compare_pairs
 from app.viewer.drawing import read_pair
 from app.viewer.media import media_store
@@ -26,6 +27,13 @@ def compare(pair_id: int) -> str:
     """Show a pair under several models and methods, beside a pinned pair where one is named."""
     found = compare_pairs(db.session(), pair_id, Asked.from_args(query_args()))
     return render_template("viewer/compare.html", page=found, choice=found.asked.choice)
+
+
+@blueprint.get("/<int:pair_id>/compare/figure.png")
+def figure(pair_id: int) -> Response:
+    """Draw the grid with colour bar and caption, for a paper."""
+    found = compare_pairs(db.session(), pair_id, Asked.from_args(query_args()))
+    return content_reply(draw_comparison(found, media_store()), "image/png", name=found.file_name)
 
 
 @blueprint.get("/<int:pair_id>/compare/<int:side>.png")

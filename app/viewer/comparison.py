@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-import numpy as np
 from flask import url_for
-from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from app.errors import BadQuery, NotFound
-from app.models import Evaluation, Explanation, ExplanationSet, FaceModel, Pair, Result
+from app.errors import BadQuery
+from app.models import FaceModel, Pair
 from app.viewer import queries
+from app.viewer.agreement import Agreement, agreement_of
 from app.viewer.choices import METHODS, Choice
-from app.viewer.deviations import ROWS, row_name, unpack
-from app.viewer.explained import ExplainedPair, explain_command
-from app.viewer.maps import chosen_map, shown_map
+from app.viewer.grid import Cell, Grid, read_grid
+from app.viewer.maps import shown_map
 from app.viewer.walk import Walk, walk_from
-from app.viewer.words import about_text
+from app.viewer.words import PLACES, Place, about_text
 from compute.xmaps import SimilarityMap
 
-FIRST_MODELS: Final = 4
-"""Columns where the URL names no model."""
 MOST_MODELS: Final = 12
-FIELDS: Final = ("model", "method", "spec", "view", "scale", "normalise", "blend")
+MOST_IN_NAME: Final = 4
+"""Models that a file's name lists."""
+FIELDS: Final = (
+    *("model", "method", "spec", "view", "blend", "sign", "top", "scale", "normalise"),
+    *("base", "colours"),
+)
 """Parameters that have a field in the form; the others ride along hidden."""
 
 
@@ -76,17 +76,37 @@ class Asked:
         rest = self.choice.to_query(model=None, method="I", **changes)
         return "&".join(filter(None, (urlencode(pairs), rest)))
 
-    @property
-    def hidden(self) -> list[tuple[str, str]]:
-        """Parameters that the form carries along unseen."""
+    def hidden(self, *, patches: bool) -> list[tuple[str, str]]:
+        """Return what the form carries along unseen; ``patches`` where it has fields for them."""
         rest = parse_qsl(self.choice.to_query(model=None, method="I"))
-        return [(name, value) for name, value in rest if name not in FIELDS]
+        in_form = ("patch", "weight_") if patches else ()
+        return [
+            (name, value)
+            for name, value in rest
+            if name not in FIELDS and not name.startswith(in_form)
+        ]
 
 
 @dataclass(frozen=True)
 class Face:
-    """One side of a panel: its picture, what it shows in words, what ±1 stands for."""
+    """One side of a panel.
 
+    Attributes
+    ----------
+    subject
+        Which face, and whose.
+    face_url
+        The aligned face itself.
+    picture_url
+        The face drawn as chosen.
+    about
+        What the picture shows, in words.
+    scale
+        What ±1 stands for, in units of distance.
+    """
+
+    subject: str
+    face_url: str
     picture_url: str
     about: str
     scale: float
@@ -98,20 +118,26 @@ class Panel:
 
     Attributes
     ----------
+    cell
+        The pair under the model.
     url
         The full viewer with that choice.
+    api_url
+        What scripts draw the panel from: the explanation's JSON.
     faces
-        The two sides; empty where there is nothing to show.
-    flat
-        Whether every deviation is below 1e-6.
-    missing
-        Why there is nothing to show, and what to run for it.
+        The two sides; empty where the pair is not explained.
     """
 
+    cell: Cell
     url: str
+    api_url: str = ""
     faces: tuple[Face, ...] = ()
-    flat: bool = False
-    missing: str = ""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether every deviation is below 1e-6."""
+        explained = self.cell.explained
+        return explained is not None and explained.explanation.status == "flat"
 
 
 @dataclass(frozen=True)
@@ -120,18 +146,20 @@ class Line:
 
     pair: Pair
     panels: tuple[Panel, ...]
+    agreement: float | None
+    """Mean agreement of the models' maps; None where there are fewer than two."""
 
 
 @dataclass(frozen=True)
 class MethodRows:
     """The rows of a method: the pinned pair's, if any, above that of the pair itself.
 
-    ``scale`` is what ±1 stands for in all of them; None where each picture has its own.
+    ``scale`` is what ±1 stands for in all of them on a shared scale.
     """
 
     method: str
     lines: tuple[Line, ...]
-    scale: float | None
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -144,16 +172,12 @@ class Comparison:
         What the URL asks for.
     pair, pinned
         The pair, and the one that stays beside it; None where there is none.
-    models
-        The columns.
-    choosable
-        All models that have judged either pair.
-    set_names
-        Explanation sets of the columns, to choose from.
-    verdicts
-        Per pair (the pinned one first) what each model says; None where it says nothing.
+    grid
+        Models, and what they say of each pair (the pinned one first).
     rows
         The maps.
+    agreements
+        Per pair, how far the maps of its models agree; only those with two models or more.
     walk
         The list that the pair was reached from.
     """
@@ -161,25 +185,68 @@ class Comparison:
     asked: Asked
     pair: Pair
     pinned: Pair | None
-    models: tuple[FaceModel, ...]
-    choosable: tuple[FaceModel, ...]
-    set_names: tuple[str, ...]
-    verdicts: tuple[tuple[Pair, tuple[Result | None, ...]], ...]
+    grid: Grid
     rows: tuple[MethodRows, ...]
+    agreements: tuple[Agreement, ...]
     walk: Walk
+
+    @property
+    def models(self) -> tuple[FaceModel, ...]:
+        """The columns."""
+        return self.grid.models
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether there is a map to show."""
+        return any(cell.explained for row in self.grid.cells for cell in row)
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether scripts can draw what is chosen: they know one list of patch sizes only."""
+        choice = self.asked.choice
+        return bool(self.grid.patch_sizes) or not (choice.patch or choice.weights)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The parts of a face, for scripts that name them."""
+        return PLACES
 
     def url(self, pair_id: int, **changes: object) -> str:
         """Return the comparison of a pair with the same choices, but for ``changes``."""
-        query = self.asked.to_query(**changes)
-        address = url_for("comparison.compare", pair_id=pair_id)
-        return f"{address}?{query}" if query else address
+        return _address("comparison.compare", pair_id, self.asked.to_query(**changes))
+
+    @property
+    def figure_query(self) -> str:
+        """The query of the figure: all that it depends on."""
+        models = tuple(model.name for model in self.models)
+        return replace(self.asked, models=models).to_query(results="", zoom=0, x=56, y=56)
+
+    @property
+    def file_name(self) -> str:
+        """What the figure is called: pairs, models and methods, as far as they can be read."""
+        names = [model.name for model in self.models]
+        beside = [f"beside-{self.pinned.id}"] if self.pinned else []
+        models = names if len(names) <= MOST_IN_NAME else [f"{len(names)}-models"]
+        parts = [*beside, *models, "-".join(self.asked.methods), self.asked.choice.view]
+        return f"xfv-{self.pair.id}-{'-'.join(parts)}.png"
 
     @property
     def viewer_url(self) -> str:
         """The pair in the full viewer."""
         query = self.asked.choice.to_query(method=self.asked.methods[0])
-        address = url_for("viewer.pair", pair_id=self.pair.id)
-        return f"{address}?{query}" if query else address
+        return _address("viewer.pair", self.pair.id, query)
+
+
+def _address(endpoint: str, pair_id: int, query: str) -> str:
+    address = url_for(endpoint, pair_id=pair_id)
+    return f"{address}?{query}" if query else address
+
+
+def pairs_of(session: Session, pair_id: int, asked: Asked) -> tuple[Pair, Pair | None]:
+    """Return the pair, and the pinned one where it is another; ``NotFound`` for an unknown one."""
+    pair = queries.fetch_pair(session, pair_id)
+    pin = asked.choice.pin
+    return pair, queries.fetch_pair(session, pin) if pin not in (0, pair.id) else None
 
 
 def compare_pairs(session: Session, pair_id: int, asked: Asked) -> Comparison:
@@ -192,153 +259,90 @@ def compare_pairs(session: Session, pair_id: int, asked: Asked) -> Comparison:
     BadQuery
         For a patch size that a set does not have, or a list that cannot be read.
     """
-    pair = queries.fetch_pair(session, pair_id)
-    pin = asked.choice.pin
-    pinned = queries.fetch_pair(session, pin) if pin not in (0, pair.id) else None
+    pair, pinned = pairs_of(session, pair_id, asked)
     pairs = [pinned, pair] if pinned else [pair]
-    results = _fetch_results(session, pairs)
-    known = session.scalars(select(FaceModel).order_by(FaceModel.name)).all()
-    judging = {model_id for _, model_id in results}
-    choosable = tuple(model for model in known if model.id in judging)
-    models = _columns(asked.models, known, choosable, results)
-    explained, set_names = _fetch_explained(session, pairs, models, asked.choice.spec)
-    cells = [_Cell(each, m, explained.get((each.id, m.id))) for each in pairs for m in models]
+    grid = read_grid(session, pairs, asked.models, asked.choice.spec)
+    choices = [asked.choice.of_method(method) for method in asked.methods]
+    maps = [[[(cell, cell.maps(c)) for cell in row] for row in grid.cells] for c in choices]
+    agreements = [_agreement([by_pair[n] for by_pair in maps]) for n in range(len(pairs))]
     return Comparison(
         asked=asked,
         pair=pair,
         pinned=pinned,
-        models=models,
-        choosable=choosable,
-        set_names=set_names,
-        verdicts=tuple(
-            (each, tuple(results.get((each.id, model.id)) for model in models)) for each in pairs
+        grid=grid,
+        rows=tuple(
+            _rows(by_pair, choice, [each.means[n] if each else None for each in agreements])
+            for n, (by_pair, choice) in enumerate(zip(maps, choices, strict=True))
         ),
-        rows=tuple(_rows(cells, replace(asked.choice, method=m), results) for m in asked.methods),
+        agreements=tuple(each for each in agreements if each),
         walk=walk_from(session, pair, asked.choice.results),
     )
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A pair under a model, and its explanation where there is one."""
-
-    pair: Pair
-    model: FaceModel
-    explained: ExplainedPair | None
-
-    def maps(self, choice: Choice) -> tuple[SimilarityMap, ...]:
-        """Return the maps of both sides; none where the pair is not explained."""
-        if self.explained is None:
-            return ()
-        spec = self.explained.spec
-        fitting = choice.with_patches_of(spec.patch_sizes)
-        rows = unpack(self.explained.explanation.deviations, spec.count).astype(np.float64)
-        return tuple(
-            chosen_map(rows[ROWS.index(row_name(choice.method, side))], spec, fitting)
-            for side in (1, 2)
-        )
+_Drawn = tuple[Cell, tuple[SimilarityMap, ...]]
 
 
-_Results = dict[tuple[int, int], Result]
+def largest_scale(maps: Sequence[SimilarityMap]) -> float:
+    """Return what ±1 stands for where maps share one scale."""
+    return max((one.scale for one in maps), default=0.0)
 
 
-def _fetch_results(session: Session, pairs: Sequence[Pair]) -> _Results:
-    wanted = [pair.id for pair in pairs]
-    found = session.scalars(select(Result).where(Result.pair_id.in_(wanted)))
-    return {(result.pair_id, result.model_id): result for result in found}
+def _agreement(by_method: Sequence[Sequence[_Drawn]]) -> Agreement | None:
+    """Compare the models that explain a pair; None where there are fewer than two."""
+    explained = [[each for each in row if each[1]] for row in by_method]
+    cells = [cell for cell, _ in explained[0]]
+    if len(cells) < 2:
+        return None
+    maps = [[[one.values for one in found] for _, found in row] for row in explained]
+    return agreement_of(cells[0].pair.id, [cell.title for cell in cells], maps)
 
 
-def _columns(
-    names: Sequence[str],
-    known: Sequence[FaceModel],
-    choosable: Sequence[FaceModel],
-    results: _Results,
-) -> tuple[FaceModel, ...]:
-    """Return the models that are named, or the first few: those that explain anything first."""
-    if not names:
-        explaining = {key for (_, key), result in results.items() if result.explained}
-        first = sorted(choosable, key=lambda m: (m.id not in explaining, m.name))[:FIRST_MODELS]
-        return tuple(sorted(first, key=lambda m: m.name))
-    by_name = {model.name: model for model in known}
-    for name in names:
-        if name not in by_name:
-            listed = f"Known are {', '.join(by_name)}." if known else "There is none yet."
-            raise NotFound(f"There is no model {name!r}. {listed}")
-    return tuple(by_name[name] for name in names)
-
-
-def _fetch_explained(
-    session: Session, pairs: Sequence[Pair], models: Sequence[FaceModel], spec: str | None
-) -> tuple[dict[tuple[int, int], ExplainedPair], tuple[str, ...]]:
-    """Return the explanations by pair and model, and the names of all sets: two statements."""
-    datasets = {pair.dataset_id for pair in pairs}
-    sets = session.scalars(
-        select(ExplanationSet)
-        .join(ExplanationSet.evaluation)
-        .where(Evaluation.dataset_id.in_(datasets), Evaluation.model_id.in_([m.id for m in models]))
-        .options(contains_eager(ExplanationSet.evaluation))
-    ).all()
-    names = sorted({each.name for each in sets}, key=lambda name: (name != "default", name))
-    if spec is not None and spec not in names:
-        listed = ", ".join(names) or "none yet"
-        raise NotFound(f"There is no explanation set {spec!r}. Known are: {listed}.")
-    by_id = {each.id: each for each in sets if spec in (None, each.name)}
-    found = session.scalars(
-        select(Explanation).where(
-            Explanation.set_id.in_(by_id), Explanation.pair_id.in_([pair.id for pair in pairs])
-        )
-    ).all()
-    explained: dict[tuple[int, int], ExplainedPair] = {}
-    for each in sorted(found, key=lambda each: names.index(by_id[each.set_id].name)):
-        one = by_id[each.set_id]
-        explained.setdefault((each.pair_id, one.evaluation.model_id), ExplainedPair(one, each))
-    return explained, tuple(names)
-
-
-def _rows(cells: Sequence[_Cell], choice: Choice, results: _Results) -> MethodRows:
-    """Place the panels of one method; a shared scale is the largest of all its maps."""
-    drawn = [(cell, cell.maps(choice)) for cell in cells]
-    limit = None
-    if choice.scale == "shared" and choice.view != "original":
-        limit = max((one.scale for _, maps in drawn for one in maps), default=0.0)
+def _rows(
+    by_pair: Sequence[Sequence[_Drawn]], choice: Choice, agreements: Sequence[float | None]
+) -> MethodRows:
+    """Place the panels of one method."""
+    scale = largest_scale([one for row in by_pair for _, maps in row for one in maps])
+    limit = scale if choice.scale == "shared" and choice.view != "original" else None
     lines = tuple(
-        Line(pair, tuple(_panel(cell, maps, choice, limit, results) for cell, maps in group))
-        for pair, group in groupby(drawn, key=lambda item: item[0].pair)
+        Line(row[0][0].pair, tuple(_panel(*each, choice, limit) for each in row), agreement)
+        for row, agreement in zip(by_pair, agreements, strict=True)
+        if row
     )
-    return MethodRows(choice.method, lines, limit)
+    return MethodRows(choice.method, lines, scale)
 
 
-def _panel(
-    cell: _Cell,
-    maps: Iterable[SimilarityMap],
-    choice: Choice,
-    limit: float | None,
-    results: _Results,
-) -> Panel:
+def _panel(cell: Cell, maps: Sequence[SimilarityMap], choice: Choice, limit: float | None) -> Panel:
     pair, model, explained = cell.pair, cell.model, cell.explained
-    results_page = "" if pair.id == choice.pin else choice.results
-    query = choice.to_query(model=model.name, results=results_page)
-    url = f"{url_for('viewer.pair', pair_id=pair.id)}?{query}"
+    results = "" if pair.id == choice.pin else choice.results
+    url = _address("viewer.pair", pair.id, choice.to_query(model=model.name, results=results))
     if explained is None:
-        verified = (pair.id, model.id) in results
-        command = explain_command(pair, model.name, verified=verified, spec=choice.spec)
-        return Panel(url, missing=command)
-    fitting = choice.with_patches_of(explained.spec.patch_sizes)
+        return Panel(cell, url)
+    fitting = cell.fitting(choice)
     faces = []
     for side, found in enumerate(maps, start=1):
         shown = shown_map(found, fitting, shared=limit)
-        name = "Left" if side == 1 else "Right"
         image = pair.image1_row if side == 1 else pair.image2_row
+        name = "Left" if side == 1 else "Right"
         subject = f"{name} face, {image.identity.replace('_', ' ')}"
-        about = about_text(subject, model.title, shown, fitting)
-        picture = _picture_url(cell, fitting, side, limit, explained)
-        faces.append(Face(picture, about, shown.scale))
-    return Panel(url, tuple(faces), flat=explained.explanation.status == "flat")
+        faces.append(
+            Face(
+                subject=subject,
+                face_url=url_for("media.picture", key=image.media),
+                picture_url=_picture_url(cell, fitting, side, limit),
+                about=about_text(subject, model.title, shown, fitting),
+                scale=shown.scale,
+            )
+        )
+    api_url = url_for(
+        "explanations.explanations", pair_id=pair.id, model=model.name, spec=explained.name
+    )
+    return Panel(cell, url, api_url, tuple(faces))
 
 
-def _picture_url(
-    cell: _Cell, choice: Choice, side: int, limit: float | None, explained: ExplainedPair
-) -> str:
+def _picture_url(cell: Cell, choice: Choice, side: int, limit: float | None) -> str:
+    explained = cell.explained
+    if explained is None:
+        raise LookupError("There is no picture of a pair that is not explained.")
     if choice.is_published:
         key = explained.explanation.xmaps[f"{choice.method}{side}"]
         return url_for("media.picture", key=key)

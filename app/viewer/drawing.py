@@ -53,6 +53,17 @@ class DrawnPair:
         """The chosen model."""
         return self.result.model if self.result else None
 
+    def file_name(self, ending: str, *, side: int | None = None, pictured: bool = True) -> str:
+        """Return a name for what is taken along: pair, model, method, view and side."""
+        parts = ["xfv", str(self.pair.id)]
+        if self.explained is not None:
+            parts += [self.model.name if self.model else "", self.choice.method]
+        if pictured:
+            parts.append(self.choice.view)
+        if side is not None:
+            parts.append("left" if side == 1 else "right")
+        return f"{'-'.join(filter(None, parts))}.{ending}"
+
     def map(self, side: int) -> SimilarityMap:
         """Return the map of one side, from the stored deviations in full precision."""
         return self._map(self._stored.astype(np.float64), self.choice.method, side)

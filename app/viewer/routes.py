@@ -39,32 +39,38 @@ def pair(pair_id: int) -> str:
 def picture(pair_id: int, side: int) -> Response:
     """Draw one side of a pair as the parameters of the viewer say."""
     drawn = _read(pair_id, side=side, map_wanted=False)
-    return content_reply(write_png(drawn.picture(side)), "image/png")
+    response = content_reply(write_png(drawn.picture(side)), "image/png")
+    # Seen in a page, and named where it is kept.
+    response.headers["Content-Disposition"] = (
+        f'inline; filename="{drawn.file_name("png", side=side)}"'
+    )
+    return response
 
 
 @blueprint.get("/<int:pair_id>/figure.png")
 def figure(pair_id: int) -> Response:
     """Draw both sides with colour bars and caption, for a paper."""
     drawn = _read(pair_id, map_wanted=False)
-    return content_reply(draw_figure(drawn), "image/png", name=f"xfv-{pair_id}.png")
+    return content_reply(draw_figure(drawn), "image/png", name=drawn.file_name("png"))
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.npy")
 def array(pair_id: int, side: int) -> Response:
     """Return the map of one side in units of distance: a NumPy file, (112, 112) float64."""
+    drawn = _read(pair_id, side=side)
     buffer = io.BytesIO()
-    np.save(buffer, _raw_map(_read(pair_id, side=side), side), allow_pickle=False)
-    return content_reply(
-        buffer.getvalue(), "application/octet-stream", name=f"xfv-{pair_id}-{side}.npy"
-    )
+    np.save(buffer, _raw_map(drawn, side), allow_pickle=False)
+    name = drawn.file_name("npy", side=side, pictured=False)
+    return content_reply(buffer.getvalue(), "application/octet-stream", name=name)
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.csv")
 def table(pair_id: int, side: int) -> Response:
     """Return the same map as 112 lines of 112 numbers, which come back exactly."""
-    rows = _raw_map(_read(pair_id, side=side), side).tolist()
-    text = "".join(",".join(map(repr, row)) + "\n" for row in rows)
-    return content_reply(text.encode(), "text/csv", name=f"xfv-{pair_id}-{side}.csv")
+    drawn = _read(pair_id, side=side)
+    text = "".join(",".join(map(repr, row)) + "\n" for row in _raw_map(drawn, side).tolist())
+    name = drawn.file_name("csv", side=side, pictured=False)
+    return content_reply(text.encode(), "text/csv", name=name)
 
 
 @blueprint.get("/<int:pair_id>/cite.bib")
@@ -74,7 +80,7 @@ def cite(pair_id: int) -> Response:
     query = drawn.choice.to_picture_query()
     url = url_for("viewer.pair", pair_id=pair_id, _external=True) + (f"?{query}" if query else "")
     text = citation(drawn, url, day=datetime.now(UTC).date().isoformat())
-    response = content_reply(text.encode(), "text/plain", name=f"xfv-{pair_id}.bib")
+    response = content_reply(text.encode(), "text/plain", name=drawn.file_name("bib"))
     # It names this host and today: not for the caches of others.
     response.headers["Cache-Control"] = "private, no-cache"
     return response
