@@ -21,7 +21,7 @@ class AgreeingModels:
     Attributes
     ----------
     first, second
-        Titles of the models.
+        Names of the models.
     figures
         One per method, the mean of both faces in [-1, 1]; None where a map is flat.
     """
@@ -51,7 +51,7 @@ class Agreement:
 
 
 def agreement_of(
-    pair_id: int, titles: Sequence[str], maps: Sequence[Sequence[Sequence[NDArray[np.float64]]]]
+    pair_id: int, models: Sequence[str], maps: Sequence[Sequence[Sequence[NDArray[np.float64]]]]
 ) -> Agreement:
     """Compare every two models.
 
@@ -59,15 +59,15 @@ def agreement_of(
     ----------
     pair_id
         The pair.
-    titles
-        One per model.
+    models
+        Their names.
     maps
         By method, model and side, (112, 112) each; their scale does not matter.
     """
     tables = [_mean_of_sides(of_models) for of_models in maps]
     lines = [
-        AgreeingModels(titles[a], titles[b], tuple(_known(table[a, b]) for table in tables))
-        for a, b in combinations(range(len(titles)), 2)
+        AgreeingModels(models[a], models[b], tuple(_known(table[a, b]) for table in tables))
+        for a, b in combinations(range(len(models)), 2)
     ]
     lines.sort(key=lambda line: -(_mean(line.figures) or 0.0))
     means = tuple(_mean([line.figures[n] for line in lines]) for n in range(len(maps)))

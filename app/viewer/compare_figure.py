@@ -73,7 +73,8 @@ def draw_comparison(page: Comparison, media: MediaStore) -> bytes:
             top += _ROW
     if is_coloured(choice):
         bar = ColourBar.of(choice, "the number below each face, in distance")
-        draw_bar(canvas, bar, (MARGIN + _LABELS, top + 8), 2 * _PANEL if columns > 1 else _PANEL)
+        bar_width = 2 * _PANEL + _GAP if columns > 1 else _PANEL
+        draw_bar(canvas, bar, (MARGIN + _LABELS, top + 8), bar_width)
         top += BAR_HEIGHT
     for number, line_of_caption in enumerate(lines):
         put_text(ImageDraw.Draw(canvas), (MARGIN, top + number * LINE), line_of_caption, TYPE)
@@ -150,6 +151,7 @@ def _caption(page: Comparison) -> str:
         settings = settings_text(choice, page.grid.patch_sizes)
         scale = "one scale per method" if choice.scale == "shared" else "own scales"
         parts.append(f"{settings[0].upper()}{settings[1:]}; {scale}.")
+    parts.append("d: distance against threshold; C: confidence.")
     if page.agreements:
         parts.append(
             "Agreement: Spearman's rank correlation of the models' maps, mean of both faces"

@@ -294,7 +294,7 @@ def _agreement(by_method: Sequence[Sequence[_Drawn]]) -> Agreement | None:
     if len(cells) < 2:
         return None
     maps = [[[one.values for one in found] for _, found in row] for row in explained]
-    return agreement_of(cells[0].pair.id, [cell.title for cell in cells], maps)
+    return agreement_of(cells[0].pair.id, [cell.model.name for cell in cells], maps)
 
 
 def _rows(

@@ -1,7 +1,12 @@
 /* The state of the viewer: what the fields of its form say, and the same as a URL.
 
    A form may have few of the fields (the front page's has two) or be missing: what has no field
-   is kept here and has its default. app/viewer/choices.py reads the URL that this writes. */
+   is kept here and has its default. app/viewer/choices.py reads the URL that this writes.
+
+     output[for]   in the form: says what a slider stands at
+     [data-show]   on the page: what only belongs to some choice, as "compare=!none" or "view=xmap|map" */
+
+import { setText } from "./side.js";
 
 const DEFAULTS = {
   method: "I",
@@ -112,6 +117,18 @@ export class ChoiceForm {
       mask: text("mask") === "1",
       weights: this.weights(),
     };
+  }
+
+  /** Let the page say what is chosen. */
+  show(state) {
+    for (const output of this.form?.querySelectorAll("output[for]") ?? []) {
+      setText(output, this.get(output.htmlFor.value));
+    }
+    for (const part of document.querySelectorAll("[data-show]")) {
+      const [name, wanted] = part.dataset.show.split("=");
+      const named = wanted.replace("!", "").split("|").includes(String(state[name]));
+      part.hidden = named === wanted.startsWith("!");
+    }
   }
 
   /** The parameters of the URL; what has its default is left out. */

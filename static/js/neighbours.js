@@ -11,7 +11,8 @@ import { bindKeys } from "./keys.js";
 
 function go(rel, event) {
   // Arrows belong to whatever has the focus and can be moved: a face, a table that scrolls.
-  if (event.key.startsWith("Arrow") && event.target.closest("[tabindex], summary, [role=slider]")) return false;
+  // <main> can be focused, too, by a click on the page; it does nothing with them.
+  if (event.key.startsWith("Arrow") && event.target.closest("[tabindex]:not(main), summary")) return false;
   const link = document.querySelector(`[data-walk] a[rel=${rel}]`);
   if (!link) return false;
   carry(link);

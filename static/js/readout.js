@@ -20,8 +20,12 @@ export function shortText(shown, cursor) {
 /** The same place in both maps: `sides` are [{name, shown}], `places` the parts of a face. */
 export function sentence(cursor, sides, state, places) {
   const parts = sides.map(({ name, shown }) => `${name} ${longText(shown, cursor, state)}`);
-  const near = nearest(places, cursor.x, cursor.y);
-  return `Column ${cursor.x}, row ${cursor.y}, near ${near}: ${parts.join("; ")}`;
+  return `${placeText(cursor, places)}: ${parts.join("; ")}`;
+}
+
+/** Where a pixel is, in numbers and words. */
+export function placeText({ x, y }, places) {
+  return `Column ${x}, row ${y}, near ${nearest(places, x, y)}`;
 }
 
 function longText(shown, cursor, state) {

@@ -1,16 +1,19 @@
 /* One of the two faces on the stage: its canvases, numbers and colour bar. */
 
-import { PIXELS, SIZE } from "./maps.js";
+import { PIXELS, SIZE, rowName } from "./maps.js";
 import { scientific, signed } from "./numbers.js";
 import { Overlay } from "./overlay.js";
+import { comparedMethod, draw, shownMap } from "./pictures.js";
 import { about, shortText, valueAt } from "./readout.js";
 
 const RAMPS = { piyg: "ramp-piyg", rdbu: "ramp-rdbu", ylorbr: "ramp-ylorbr" };
 const TICKS = { signed: ["−1", "−0.5", "0", "+0.5", "+1"], sizes: ["0", "0.25", "0.5", "0.75", "1"] };
 
 export class Side {
-  /** Put canvases in the place of the server's picture; `face` are its RGB bytes. */
-  constructor(figure, face) {
+  /** Put canvases in the place of the server's picture; `face` are its RGB bytes, `textAt` what is
+      read out below it. */
+  constructor(figure, face, textAt = shortText) {
+    this.textAt = textAt;
     this.number = Number(figure.dataset.side);
     this.name = this.number === 1 ? "left" : "right";
     this.subject = figure.dataset.subject;
@@ -31,6 +34,16 @@ export class Side {
     this.scale = figure.querySelector("[data-scale]");
     this.pixels = new ImageData(SIZE, SIZE);
     this.pixels.data.fill(255);
+  }
+
+  /** Draw what a state makes of the maps of a source; the face itself while somebody peeks. */
+  draw(source, state, shared = null, peeking = false) {
+    const shownOf = (method) => shownMap(source.map(rowName(method, this.number), state), state, shared);
+    const shown = shownOf(state.method);
+    const compared = comparedMethod(state);
+    this.paint(peeking ? this.face : draw(this.face, shown, state, compared && shownOf(compared)), shown, state);
+    const isSigned = state.sign !== "absolute";
+    this.showTable(isSigned ? state.colours : "ylorbr", isSigned);
   }
 
   /** Show RGB bytes, and keep what they mean. */
@@ -81,7 +94,7 @@ export class Side {
   /** Value and rank at the cursor, and where that is on the colour bar. */
   read(cursor, isSigned) {
     const value = cursor && this.shown ? valueAt(this.shown, cursor) : null;
-    setText(this.value, value === null ? "\u00a0" : shortText(this.shown, cursor));
+    setText(this.value, value === null ? "\u00a0" : this.textAt(this.shown, cursor));
     this.value.dataset.number = value ?? "";
     const marker = this.bar?.querySelector("[data-marker]");
     if (!marker) return;

@@ -7,7 +7,7 @@
      [data-side]         a figure; data-face is its image, [data-picture] the <img> to replace
      [data-viewer-form]  the form: its fields are the state (choice.js), its URL is kept up to date
      [data-reload]       a field that needs another page
-     [data-show]         what only belongs to some choice, as "compare=!none" or "view=masked"
+     [data-show]         what only belongs to some choice (choice.js)
      [data-zoom-step], [data-zoom-to], [data-zoom]   buttons (1, -1; fit, 1) and what they led to
      [data-peek]         a button that shows the original faces as long as it is held
      [data-download]     a link whose query follows the choices; the attribute is its path
@@ -15,15 +15,16 @@
    Every drawn canvas offers what it shows as `canvas.shown` ({values, scale, method}). */
 
 import { ChoiceForm, withQuery } from "./choice.js";
+import { MIDDLE, moved, pixelAt } from "./cursor.js";
 import { listen } from "./gestures.js";
 import { bindStageKeys } from "./stage-keys.js";
-import { PIXELS, SIZE, combined, readRow, rowName, sizeMaps } from "./maps.js";
-import { comparedMethod, draw, shownMap, splitColumn } from "./pictures.js";
+import { SIZE, rowName } from "./maps.js";
+import { splitColumn } from "./pictures.js";
 import { sentence } from "./readout.js";
 import { Side, setText } from "./side.js";
+import { Source, loadPixels } from "./source.js";
 import { Zoom } from "./zoom.js";
 
-const NORMALISATIONS = ["count", "coverage"];
 const REST = 250; // milliseconds after which words and URL follow
 
 class Viewer {
@@ -36,8 +37,6 @@ class Viewer {
     this.cursor = null;
     this.peeking = false;
     this.mask = null;
-    this.parts = new Map();
-    this.maps = new Map();
     this.pending = false;
     this.readout = stage.querySelector("[data-readout]");
     this.invitation = this.readout.textContent;
@@ -45,12 +44,12 @@ class Viewer {
 
   async start() {
     const figures = [...this.stage.querySelectorAll("[data-side]")];
-    const [set, ...faces] = await Promise.all([
-      this.loadSet(),
+    const [source, ...faces] = await Promise.all([
+      Source.load(this.stage.dataset.api),
       ...figures.map((figure) => loadPixels(figure.dataset.face)),
     ]);
     // Only now, with everything at hand, do canvases take the place of the server's pictures.
-    this.set = set;
+    this.source = source;
     this.sides = figures.map((figure, i) => new Side(figure, faces[i]));
     for (const field of this.form?.querySelectorAll("[data-only-no-js]") ?? []) field.remove();
     for (const side of this.sides) this.attach(side);
@@ -60,23 +59,7 @@ class Viewer {
     new ResizeObserver(() => this.measure()).observe(this.sides[0].box);
     this.stage.dataset.ready = "true";
     this.draw();
-    this.prepare(this.set.deviations.rows.flatMap((row) => NORMALISATIONS.map((n) => [row, n])));
-  }
-
-  async loadSet() {
-    const answer = await fetch(this.stage.dataset.api);
-    if (!answer.ok) throw new Error(`the explanations answered ${answer.status}`);
-    const set = (await answer.json()).sets[0];
-    // The address in the JSON is absolute and may name the site as a proxy sees it.
-    const address = new URL(set.deviations.url);
-    const binary = await fetch(address.pathname + address.search);
-    if (!binary.ok) throw new Error(`the deviations answered ${binary.status}`);
-    const buffer = await binary.arrayBuffer();
-    const rows = set.deviations.rows;
-    set.rows = Object.fromEntries(
-      rows.map((name, i) => [name, readRow(buffer, i, rows.length, set.deviations.scale)]),
-    );
-    return set;
+    this.source.prepare();
   }
 
   // ------------------------------------------------------------------------------ choices
@@ -106,7 +89,7 @@ class Viewer {
 
   changed(field) {
     if (field.matches("[data-reload]")) {
-      location.assign(withQuery(this.form.action, this.choice.queryElsewhere(field)));
+      leave(this.form, this.choice, field);
       return;
     }
     if (field.name === "view") this.choice.changedView();
@@ -148,53 +131,17 @@ class Viewer {
     });
   }
 
-  /** The map of a row; its parts are kept by normalisation, itself by sizes and weights, too. */
-  map(row, state) {
-    const weights = state.weights.size ? state.weights : new Map(this.set.spec.patch_sizes.map((p) => [p, 1]));
-    const key = `${row} ${state.normalise} ${[...weights].join(" ")}`;
-    if (!this.maps.has(key)) {
-      if (this.maps.size > 64) this.maps.clear();
-      this.maps.set(key, combined(this.partsOf(row, state.normalise), weights));
-    }
-    return this.maps.get(key);
-  }
-
-  partsOf(row, normalise) {
-    const key = `${row} ${normalise}`;
-    if (!this.parts.has(key)) {
-      this.parts.set(key, sizeMaps(this.set.rows[row], this.set.spec, normalise));
-    }
-    return this.parts.get(key);
-  }
-
-  /** While nobody waits, compute what the next choices may need: one row at a time. */
-  prepare(wanted) {
-    if (wanted.length === 0) return;
-    setTimeout(() => {
-      this.partsOf(...wanted[0]);
-      this.prepare(wanted.slice(1));
-    }, 30);
-  }
-
   shared(state) {
     if (state.scale !== "shared") return null;
-    const shared = this.set.shared_scales[state.normalise];
+    const shared = this.source.set.shared_scales[state.normalise];
     return Math.max(shared[rowName(state.method, 1)], shared[rowName(state.method, 2)]);
   }
 
   render(state) {
     const shared = this.shared(state);
-    const compared = comparedMethod(state);
-    const isSigned = state.sign !== "absolute";
-    for (const side of this.sides) {
-      const shownOf = (method) => shownMap(this.map(rowName(method, side.number), state), state, shared);
-      const shown = shownOf(state.method);
-      const picture = this.peeking ? side.face : draw(side.face, shown, state, compared && shownOf(compared));
-      side.paint(picture, shown, state);
-      side.showTable(isSigned ? state.colours : "ylorbr", isSigned);
-    }
+    for (const side of this.sides) side.draw(this.source, state, shared, this.peeking);
     this.state = state;
-    this.showForm(state);
+    this.choice.show(state);
     this.showMask(state.mask);
     this.show();
     this.stage.dataset.drawn = state.method;
@@ -202,17 +149,6 @@ class Viewer {
     this.wordTimer = setTimeout(() => {
       for (const side of this.sides) side.describe(state, this.stage.dataset.model, this.places);
     }, REST);
-  }
-
-  showForm(state) {
-    for (const output of this.form?.querySelectorAll("output[for]") ?? []) {
-      setText(output, this.choice.get(output.htmlFor.value));
-    }
-    for (const part of document.querySelectorAll("[data-show]")) {
-      const [name, wanted] = part.dataset.show.split("=");
-      const value = String(state[name]);
-      part.hidden = wanted.startsWith("!") ? value === wanted.slice(1) : value !== wanted;
-    }
   }
 
   async showMask(wanted) {
@@ -260,9 +196,9 @@ class Viewer {
     return sentence(this.cursor, this.sides, this.state, this.places);
   }
 
-  moveTo(x, y, announce = false) {
-    this.cursor = x === null ? null : { x, y };
-    if (announce && this.cursor) this.zoom.reveal(x, y, this.box);
+  moveTo(cursor, announce = false) {
+    this.cursor = cursor;
+    if (announce && cursor) this.zoom.reveal(cursor.x, cursor.y, this.box);
     this.show();
     if (announce) this.announce();
   }
@@ -301,13 +237,11 @@ class Viewer {
     const { canvas } = side;
     const pixel = (x, y) => {
       const { left, top } = this.zoom.place(this.box);
-      const scale = this.zoom.effective(this.box);
-      const at = (offset) => Math.min(SIZE - 1, Math.max(0, Math.floor(offset / scale)));
-      return [at(x - left), at(y - top)];
+      return pixelAt(x - left, y - top, this.zoom.effective(this.box));
     };
     let pinched = 1;
     listen(side.box, {
-      point: (x, y) => this.moveTo(...pixel(x, y)),
+      point: (x, y) => this.moveTo(pixel(x, y)),
       leave: () => {
         if (!this.hasFocus()) this.moveTo(null);
       },
@@ -343,7 +277,7 @@ class Viewer {
       peek: (on) => this.peek(on),
     });
     canvas.addEventListener("focus", () => {
-      if (!this.cursor && canvas.matches(":focus-visible")) this.moveTo(SIZE / 2, SIZE / 2, true);
+      if (!this.cursor && canvas.matches(":focus-visible")) this.moveTo(MIDDLE, true);
     });
     canvas.addEventListener("blur", () => {
       if (!this.hasFocus()) this.moveTo(null);
@@ -352,39 +286,24 @@ class Viewer {
   }
 
   key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const step = event.shiftKey ? 10 : 1;
-    const steps = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (event.key === "Escape") this.moveTo(null);
-    if (!(event.key in steps)) return;
+    const to = moved(event, this.cursor);
+    if (!to) return;
     event.preventDefault();
-    const from = this.cursor ?? { x: SIZE / 2, y: SIZE / 2 };
-    const clamp = (at) => Math.min(SIZE - 1, Math.max(0, at));
-    const [dx, dy] = steps[event.key];
-    this.moveTo(clamp(from.x + dx), clamp(from.y + dy), true);
+    this.moveTo(to, true);
   }
 }
 
-/** Pixels of a picture as RGB bytes. */
-export async function loadPixels(url) {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = SIZE;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0, SIZE, SIZE);
-  const rgba = context.getImageData(0, 0, SIZE, SIZE).data;
-  const rgb = new Uint8ClampedArray(PIXELS * 3);
-  for (let i = 0; i < PIXELS; i++) for (let c = 0; c < 3; c++) rgb[3 * i + c] = rgba[4 * i + c];
-  return rgb;
+function leave(form, choice, field) {
+  location.assign(withQuery(form.action, choice.queryElsewhere(field)));
 }
 
 /** Bring every stage of the page to life that is not alive yet. */
 export function attachViewers() {
+  const form = document.querySelector("[data-viewer-form]");
   for (const stage of document.querySelectorAll("[data-viewer][data-api]:not([data-attached])")) {
     stage.dataset.attached = "true";
-    const viewer = new Viewer(stage, document.querySelector("[data-viewer-form]"));
+    const viewer = new Viewer(stage, form);
     viewer.start().catch((error) => {
       // The pictures of the server are still there; say why they cannot be played with.
       const problem = stage.querySelector("[data-problem]");
@@ -395,3 +314,9 @@ export function attachViewers() {
 }
 
 attachViewers();
+
+// Where there is nothing to draw, the form still leads to another model.
+if (!document.querySelector("[data-viewer][data-api]")) {
+  const form = document.querySelector("[data-viewer-form]");
+  form?.addEventListener("input", ({ target }) => leave(form, new ChoiceForm(form), target));
+}
