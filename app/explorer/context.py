@@ -12,7 +12,8 @@ from app.explorer.form import ColumnChooser, Form, column_chooser, filter_form
 from app.explorer.layout import model_columns, pair_columns, stacked
 from app.explorer.page import Page
 from app.explorer.query_string import Params, can_be_carried, query_text
-from app.explorer.sentence import describe_filter
+from app.explorer.rows import PairRow
+from app.explorer.sentence import describe_filter, headline
 from app.explorer.urls import explorer_url, pairs_url, summary_url, url_with
 
 MOST_FITTING: Final = 5
@@ -71,6 +72,8 @@ class ExplorerContext:
 
     page: Page
     title: str
+    headline: str
+    """How the title begins, before its conditions."""
     stacks: tuple[tuple[str, ...], ...]
     """Pair columns as they stand side by side; those of the two images one above the other."""
     headers: dict[str, Header]
@@ -86,6 +89,8 @@ class ExplorerContext:
     summary_url: str
     count_url: str | None
     """Asks for the exact number, where the count stopped early."""
+    leads: tuple[str, ...]
+    """Models that the order or a condition names: whose pair a row opens."""
     form: Form
     chooser: ColumnChooser
     back: str
@@ -97,6 +102,10 @@ class ExplorerContext:
     def pair_columns(self) -> int:
         """How many columns stand before those of the models, the pictures among them."""
         return 1 + len(self.stacks)
+
+    def lead_model(self, row: PairRow) -> str | None:
+        """Return the model that the list is about, where it has seen the pair."""
+        return next((name for name in self.leads if row.models.get(name) is not None), None)
 
     @property
     def width_class(self) -> str:
@@ -143,6 +152,7 @@ def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
     return ExplorerContext(
         page=page,
         title=page.description,
+        headline=headline(query, page.count),
         stacks=stacked(names),
         headers=headers,
         groups=tuple(group for model in query.models if (group := _group(query, model)).columns),
@@ -163,6 +173,7 @@ def explorer_context(page: Page, catalogue: Catalogue) -> ExplorerContext:
         json_lines_url=url_with("api.pairs_ndjson", bare.params(count=False)),
         json_url=url_with("api.pairs", replace(query, columns=()).params()),
         summary_url=summary_url(query),
+        leads=_leads(query),
         count_url=None if page.count.exact else pairs_url(_counted(query)),
         form=filter_form(query, catalogue),
         chooser=column_chooser(query, names),
@@ -179,6 +190,11 @@ def _way_back(query: ExplorerQuery) -> str:
 
 def _counted(query: ExplorerQuery) -> Params:
     return [*query.params(count=False), ("count", "all")]
+
+
+def _leads(query: ExplorerQuery) -> tuple[str, ...]:
+    named = [key.ref.model for key in query.sort] + [item.ref.model for item in query.filters]
+    return tuple(dict.fromkeys(model.name for model in named if model))
 
 
 def _label(column: Column) -> str:

@@ -56,8 +56,12 @@ class Form:
     sort_choices: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """Groups of columns to sort by: a heading, and name and words of each column."""
     sizes: tuple[tuple[str, str], ...]
-    opened: tuple[str, ...]
-    """Models with a condition: their fields are shown from the start."""
+    of_pair: int
+    """Conditions among the fields of the pair."""
+    of_models: int
+    """Conditions among those of the models: with one, they are shown from the start."""
+    conditions: int
+    """All that narrow the list, with or without a field."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,9 @@ def filter_form(query: ExplorerQuery, catalogue: Catalogue) -> Form:
         sorts=_sort_fields(query),
         sort_choices=_sort_choices(query),
         sizes=tuple((str(size), str(size)) for size in sorted({*PAGE_SIZES, query.size})),
-        opened=tuple(
-            model.name
-            for model in query.models
-            if any(name.startswith(f"{model.name}.") for name in values)
-        ),
+        of_pair=sum(name in values for name in (*PAIR_FIELDS, "agree")),
+        of_models=sum("." in name for name in values),
+        conditions=len(query.filters) + (query.agree is not None) + bool(query.datasets),
     )
 
 

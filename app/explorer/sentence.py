@@ -21,9 +21,7 @@ LABELS: Final = {True: "genuine", False: "impostor"}
 
 def describe(query: ExplorerQuery, count: Count) -> str:
     """Return the sentence for a title: how many, of what, under which conditions and order."""
-    number = f"{count.number:,}" if count.exact else f"More than {count.number:,}"
-    noun = "pair" if count.exact and count.number == 1 else "pairs"
-    words = [number if number != "0" else "No", *_adjectives(query), noun]
+    words = [headline(query, count)]
     clauses = _clauses(query)
     if clauses:
         words.append(_joined(clauses, "and"))
@@ -32,6 +30,13 @@ def describe(query: ExplorerQuery, count: Count) -> str:
         keys = [describe_key(query, key) for key in query.sort]
         parts.append("sorted by " + ", then by ".join(keys))
     return ", ".join(parts)
+
+
+def headline(query: ExplorerQuery, count: Count) -> str:
+    """Return how the sentence begins, before its conditions: "412 LFW impostor pairs"."""
+    number = f"{count.number:,}" if count.exact else f"More than {count.number:,}"
+    noun = "pair" if count.exact and count.number == 1 else "pairs"
+    return " ".join([number if number != "0" else "No", *_adjectives(query), noun])
 
 
 def describe_filter(query: ExplorerQuery, item: Filter) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, redirect, render_template
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app.api.replies import query_args
 from app.caching import content_reply
@@ -27,6 +28,13 @@ def compare(pair_id: int) -> str:
     """Show a pair under several models and methods, beside a pinned pair where one is named."""
     found = compare_pairs(db.session(), pair_id, Asked.from_args(query_args()))
     return render_template("viewer/compare.html", page=found, choice=found.asked.choice)
+
+
+@blueprint.get("/<int:pair_id>/compare/choose")
+def choose(pair_id: int) -> WerkzeugResponse:
+    """Take the form, which sends every field, and go to the address without the usual values."""
+    found = compare_pairs(db.session(), pair_id, Asked.from_args(query_args()))
+    return redirect(found.url(pair_id), code=303)
 
 
 @blueprint.get("/<int:pair_id>/compare/figure.png")

@@ -213,13 +213,21 @@ class Comparison:
 
     def url(self, pair_id: int, **changes: object) -> str:
         """Return the comparison of a pair with the same choices, but for ``changes``."""
-        return _address("comparison.compare", pair_id, self.asked.to_query(**changes))
+        return _address("comparison.compare", pair_id, self._shortest.to_query(**changes))
+
+    @property
+    def _shortest(self) -> Asked:
+        """The same state with patches and weights written in the shortest way."""
+        sizes = self.grid.patch_sizes
+        if not sizes:
+            return self.asked
+        return replace(self.asked, choice=self.asked.choice.with_patches_of(sizes))
 
     @property
     def figure_query(self) -> str:
         """The query of the figure: all that it depends on."""
         models = tuple(model.name for model in self.models)
-        return replace(self.asked, models=models).to_query(results="", zoom=0, x=56, y=56)
+        return replace(self._shortest, models=models).to_query(results="", zoom=0, x=56, y=56)
 
     @property
     def file_name(self) -> str:

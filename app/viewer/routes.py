@@ -6,8 +6,9 @@ import io
 from datetime import UTC, datetime
 
 import numpy as np
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, url_for
 from numpy.typing import NDArray
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app.api.replies import query_args
 from app.caching import content_reply
@@ -33,6 +34,13 @@ def pair(pair_id: int) -> str:
     context = viewer_context(session, pair_id, choice)
     around = surroundings_of(session, context)
     return render_template("viewer/pair.html", page=context, choice=context.choice, around=around)
+
+
+@blueprint.get("/<int:pair_id>/choose")
+def choose(pair_id: int) -> WerkzeugResponse:
+    """Take the form, which sends every field, and go to the address without the usual values."""
+    context = viewer_context(db.session(), pair_id, Choice.from_args(query_args()))
+    return redirect(context.url(pair_id), code=303)
 
 
 @blueprint.get("/<int:pair_id>/<int:side>.png")

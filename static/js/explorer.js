@@ -3,16 +3,21 @@
    [data-explorer]       the part of the page that a new query replaces, without a full load
    [data-filters]        the form: sent when a field changes; [data-form-problem] says what is wrong
    [data-column-form]    the form of columns, in dialog[data-columns]; a[data-columns-open] opens it
-   a[data-add]           the head of a column: with Shift or Ctrl it adds a sort key
+   a.sort                the head of a column: with Shift or Ctrl it adds a sort key, and leads to
+                         data-add, where that is another address
    tr[data-row]          a pair: j and k walk, Enter opens its a[data-open], x ticks it, n and p
                          turn the page
-   [data-summary]        where the counts of the query come in once the table is there; its URL */
+   [data-summary]        where the counts of the query come in once the table is there; its URL. Its
+                         links change the query in place, so that it stays as it was unfolded
+   [data-fold]           parts of the form that begin folded on a narrow screen */
 
 import { Basket } from "./basket.js";
 import { bindKeys } from "./keys.js";
 import { suggestIdentities } from "./identities.js";
 
 const SWAPPED = "[data-explorer]";
+const UNFOLDED = "xfv-counts-unfolded";
+const narrow = window.matchMedia("(max-width: 59.99rem)");
 let loading = null;
 let asked = ""; // the address of the latest query
 let shown = window.location.pathname + window.location.search;
@@ -82,19 +87,30 @@ function keep(typed) {
 
 function swap(fresh, title) {
   const focused = document.activeElement?.id;
-  const open = [...root().querySelectorAll("details[open][data-keep]")].map((d) => d.dataset.keep);
+  const folds = [...root().querySelectorAll("details[data-keep]")].map((d) => [d.dataset.keep, d.open]);
   const unfolded = document.getElementById("filters-open")?.checked ?? false;
+  keepSummary(fresh);
   root().replaceWith(document.adoptNode(fresh));
-  for (const name of open) root().querySelector(`details[data-keep="${name}"]`)?.setAttribute("open", "");
+  for (const [name, open] of folds) root().querySelector(`details[data-keep="${name}"]`)?.toggleAttribute("open", open);
   document.getElementById("filters-open").checked = unfolded;
   document.title = title;
   document.querySelector("[data-status]").textContent = root().querySelector("h1").textContent;
-  ready({ summaryOpen: open.includes("summary") });
+  ready();
   const field = focused && document.getElementById(focused);
   if (field) {
     field.focus({ preventScroll: true });
     if (field.type === "search" || field.type === "text") field.setSelectionRange(field.value.length, field.value.length);
   }
+}
+
+/* The counts of the query before stay, paler, until the new ones are there: nothing jumps. */
+function keepSummary(fresh) {
+  const old = root().querySelector("[data-summary]");
+  const place = fresh.querySelector("[data-summary]");
+  if (!old || !place) return;
+  old.dataset.summary = place.dataset.summary;
+  old.setAttribute("aria-busy", "true");
+  place.replaceWith(old);
 }
 
 function complain(message) {
@@ -104,21 +120,24 @@ function complain(message) {
 }
 
 /* What every list needs, the first and those that come in its place. */
-function ready({ summaryOpen = false } = {}) {
+function ready() {
   basket.attach();
   for (const field of root().querySelectorAll("[data-identities]")) suggestIdentities(field);
-  loadSummary(summaryOpen);
+  loadSummary();
 }
 
 /* The counts come after the table; without them the link to their page stays. */
-async function loadSummary(open) {
+async function loadSummary() {
   const place = root().querySelector("[data-summary]");
   if (!place?.dataset.summary) return;
   try {
     const { page, status } = await load(place.dataset.summary, loading?.signal);
     const counts = page.querySelector("[data-summary]");
     if (status !== 200 || !counts || !place.isConnected) return;
-    if (!open) counts.querySelector("details").removeAttribute("open");
+    // It stays as it was left, on this page or on the one before.
+    const before = place.querySelector("details");
+    const open = before ? before.open : sessionStorage.getItem(UNFOLDED) === "yes";
+    counts.querySelector("details").toggleAttribute("open", open);
     place.replaceWith(document.adoptNode(counts));
   } catch (error) {
     if (error.name !== "AbortError") console.info("No counts of these pairs:", error.message);
@@ -131,6 +150,15 @@ function formUrl(form) {
   url.search = new URLSearchParams(filled).toString();
   return url.href;
 }
+
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (event.target.dataset.keep !== "summary" || !event.target.isConnected) return;
+    sessionStorage.setItem(UNFOLDED, event.target.open ? "yes" : "no");
+  },
+  { capture: true },
+);
 
 document.addEventListener("change", (event) => {
   const form = event.target.closest("[data-filters]");
@@ -150,10 +178,12 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     document.querySelector("dialog[data-columns]").showModal();
   }
-  const link = event.target.closest("a[data-add]");
-  if (!link || !(event.shiftKey || event.ctrlKey || event.metaKey) || event.button !== 0) return;
+  const link = event.target.closest("a.sort, [data-summary] a");
+  if (!link || event.button !== 0) return;
+  const further = event.shiftKey || event.ctrlKey || event.metaKey;
+  if (link.matches(".sort") !== further) return;
   event.preventDefault();
-  show(link.dataset.add);
+  show(link.dataset.add ?? link.href);
 });
 
 window.addEventListener("popstate", () => {
@@ -181,7 +211,7 @@ bindKeys({
   k: () => walk(-1),
   n: () => document.querySelector("a[data-next]")?.click(),
   p: () => document.querySelector("a[data-previous]")?.click(),
-  x: () => document.querySelector("tr.is-current [data-pick]")?.click(),
+  x: () => document.querySelector("tr.is-current [name=pick]")?.click(),
   c: () => document.querySelector("[data-basket-two]:not(:disabled)")?.click(),
 });
 
@@ -190,4 +220,8 @@ document.addEventListener("focusin", (event) => {
   if (row) for (const other of rows()) other.classList.toggle("is-current", other === row);
 });
 
+narrow.addEventListener("change", () => {
+  for (const fold of root()?.querySelectorAll("[data-fold]") ?? []) fold.open = !narrow.matches;
+});
+if (narrow.matches) for (const fold of root().querySelectorAll("[data-fold]")) fold.removeAttribute("open");
 ready();

@@ -89,7 +89,7 @@ class Viewer {
 
   changed(field) {
     if (field.matches("[data-reload]")) {
-      leave(this.form, this.choice, field);
+      leave(this.choice, field);
       return;
     }
     if (field.name === "view") this.choice.changedView();
@@ -294,8 +294,8 @@ class Viewer {
   }
 }
 
-function leave(form, choice, field) {
-  location.assign(withQuery(form.action, choice.queryElsewhere(field)));
+function leave(choice, field) {
+  location.assign(withQuery(location.pathname, choice.queryElsewhere(field)));
 }
 
 /** Bring every stage of the page to life that is not alive yet. */
@@ -318,5 +318,5 @@ attachViewers();
 // Where there is nothing to draw, the form still leads to another model.
 if (!document.querySelector("[data-viewer][data-api]")) {
   const form = document.querySelector("[data-viewer-form]");
-  form?.addEventListener("input", ({ target }) => leave(form, new ChoiceForm(form), target));
+  form?.addEventListener("input", ({ target }) => leave(new ChoiceForm(form), target));
 }

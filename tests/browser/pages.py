@@ -30,6 +30,8 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
 NO_PAGES: Final = {
     "static",
     "media.picture",
+    "comparison.choose",
+    "comparison.figure",
     "comparison.picture",
     "data.file",
     "data.releases",
@@ -44,6 +46,7 @@ NO_PAGES: Final = {
     "plotly.serve",
     "triage.answer",
     "viewer.array",
+    "viewer.choose",
     "viewer.cite",
     "viewer.figure",
     "viewer.picture",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qs, quote, urlsplit
+from html import unescape
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watched, new_context, wait_until_drawn
+from tests.browser.conftest import Watched, new_context, shown_pixels, wait_until_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -52,10 +56,10 @@ def test_arrow_keys_walk_the_results_with_every_choice(watched: Watched, site: s
     page.locator("input[name=method][value=II]").check(force=True)
     wait_until_drawn(page, "II")
     page.locator("h1").click()  # the focus leaves the form
-    page.keyboard.press("j")
+    page.keyboard.press("ArrowRight")
     expect_pair(page, ids[1])
     wait_until_drawn(page, "II")
-    for pair, key in ((ids[2], "ArrowRight"), (ids[1], "ArrowLeft"), (ids[0], "k")):
+    for pair, key in ((ids[2], "j"), (ids[1], "ArrowLeft"), (ids[0], "k")):
         page.keyboard.press(key)
         expect_pair(page, pair)
     expect(page.locator(".walk-place")).to_have_text(f"1 of {len(ids)}")
@@ -122,35 +126,80 @@ def test_pin_a_pair_browse_on_and_compare(watched: Watched, site: str) -> None:
     assert problems_of(watched) == []
 
 
-def test_one_form_draws_every_panel_anew(watched: Watched, site: str) -> None:
-    page = watched.page
-    page.goto(f"{site}/viewer/1/compare?model=first", wait_until="networkidle")
-    page.evaluate("window.neverReloaded = true")
-    pictures = page.locator(".panel img")
-    expect(pictures).to_have_count(6)
+@pytest.fixture
+def grid(watched: Watched, site: str) -> Page:
+    """Return the comparison of pair 1 under its model with maps, drawn."""
+    watched.page.goto(f"{site}/viewer/1/compare?model=first")
+    watched.page.wait_for_selector("[data-grid][data-drawn]")
+    watched.page.evaluate("window.neverReloaded = true")
+    return watched.page
 
-    page.locator("input[name=scale][value=shared]").check(force=True)
-    expect(page.locator(".compare-scale").first).to_be_visible()
-    page.locator("input[name=view][value=map]").check(force=True)
-    expect(pictures.first).to_have_attribute("src", re.compile("view=map.*limit="))
-    page.locator("input[name=method][value=I]").uncheck()
-    expect(pictures).to_have_count(4)
-    page.locator("input[name=model][value=third]").check()
-    expect(page.get_by_role("columnheader", name="Third")).to_be_visible()
 
-    asked = parse_qs(urlsplit(page.url).query)
-    assert asked == {
+def test_one_form_draws_every_cell_anew(watched: Watched, grid: Page) -> None:
+    faces = grid.locator("[data-panel] canvas[data-map]")
+    expect(faces).to_have_count(6)
+    watched.requests.clear()
+
+    grid.get_by_text("Signs, scale, patches, colours").click()
+    grid.locator("input[name=scale][value=shared]").check(force=True)
+    expect(grid.locator("[data-row-scale]").first).to_be_visible()
+    grid.locator("input[name=view][value=map]").check(force=True)
+    grid.locator("input[name=sign][value=similar]").check(force=True)
+    grid.wait_for_timeout(100)
+    # Drawn from what is there already.
+    assert not [url for url in watched.requests if re.search("/viewer/|/api/|/media/", url)]
+
+    # To the pixel what the server draws for those who have no scripts.
+    address = grid.url
+    drawn = shown_pixels(grid)
+    plain = grid.request.get(address).text()
+    urls = [unescape(url) for url in re.findall(r'class="pixels" src="([^"]*)"', plain)]
+    assert len(urls) == len(drawn)
+    for url, picture in zip(urls, drawn, strict=True):
+        with Image.open(io.BytesIO(grid.request.get(urljoin(address, url)).body())) as expected:
+            assert np.array_equal(np.asarray(expected.convert("RGB")), picture)
+
+    grid.locator("input[name=method][value=I]").uncheck()
+    expect(faces).to_have_count(4)
+    grid.locator("input[name=model][value=third]").check()
+    expect(grid.get_by_role("columnheader", name="Third")).to_be_visible()
+    assert parse_qs(urlsplit(grid.url).query) == {
         "model": ["first", "third"],
         "method": ["II", "III"],
         "view": ["map"],
+        "sign": ["similar"],
         "scale": ["shared"],
     }
-    assert page.evaluate("window.neverReloaded")
-    assert page.evaluate("document.activeElement.value") == "third"
-    page.wait_for_function(
-        "[...document.querySelectorAll('.panel img')].every((i) => i.naturalWidth === 112)"
-    )
+    assert grid.evaluate("window.neverReloaded")
+    assert grid.evaluate("document.activeElement.value") == "third"
     assert problems_of(watched) == []
+
+
+def test_one_crosshair_reads_all_cells(watched: Watched, grid: Page) -> None:
+    faces = grid.locator("[data-panel] canvas[data-map]")
+    values = grid.locator("[data-panel] [data-value]")
+
+    faces.nth(2).hover(position={"x": 20, "y": 30})
+    pointed = values.all_inner_texts()
+    assert len(pointed) == 6
+    assert all(re.fullmatch(r"[+−]\d\.\d{3}", value) for value in pointed)
+    expect(grid.locator("[data-readout]")).to_contain_text(
+        re.compile(r"^Column \d+, row \d+, near")
+    )
+    grid.mouse.move(0, 0)
+    expect(values.first).to_have_text("\u00a0")
+
+    faces.first.focus()
+    grid.keyboard.press("ArrowRight")
+    expect(grid.locator("[data-readout]")).to_contain_text("Column 57, row 56")
+    shown = grid.eval_on_selector_all(
+        "[data-panel] canvas[data-map]", "all => all.map((c) => c.shown.values[56 * 112 + 57])"
+    )
+    read = [float(text.replace("−", "-")) for text in values.all_inner_texts()]
+    assert read == pytest.approx(shown, abs=6e-4)
+    expect(grid.locator("[data-announce]")).to_contain_text("method I: First left")
+    expect_pair(grid, 1)  # the arrow moved the crosshair, not along the list
+    assert watched.problems == []
 
 
 def test_one_model_and_one_method_always_stay(watched: Watched, site: str) -> None:
@@ -175,6 +224,7 @@ def test_without_scripts_the_list_pin_and_grid_work(plain: Page, site: str) -> N
 
     plain.get_by_role("link", name=f"Compare with pair {ids[0]}").click()
     plain.locator("input[name=method][value=II]").uncheck()
+    plain.get_by_text("Signs, scale, patches, colours").click()
     plain.locator("input[name=scale][value=shared]").check(force=True)
     plain.get_by_role("button", name="Apply").click()
 
@@ -182,6 +232,7 @@ def test_without_scripts_the_list_pin_and_grid_work(plain: Page, site: str) -> N
     assert asked["method"] == ["I", "III"]
     assert asked["pin"] == [str(ids[0])]
     assert asked["results"] == [RESULTS]
+    assert sorted(asked) == ["method", "model", "pin", "results", "scale"]  # no usual values
     pictures = plain.locator(".panel img")
     assert pictures.count() == 2 * 2 * 2
     for picture in pictures.all():

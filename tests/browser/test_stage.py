@@ -304,7 +304,7 @@ def test_downloads_follow_the_choices(watched: Watched, viewer: Page, site: str)
     expect(figure).to_have_attribute("href", f"/viewer/1/figure.png?{chosen}")
     with viewer.expect_download() as download:
         figure.click()
-    assert download.value.suggested_filename == "xfv-1.png"
+    assert download.value.suggested_filename == "xfv-1-first-III-xmap.png"
     viewer.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site)
     viewer.locator("[data-copy-from]").click()
     expect(viewer.locator("[data-copy-from]")).to_have_text("Copied")

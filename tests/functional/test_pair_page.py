@@ -18,6 +18,7 @@ from sqlalchemy import event, select
 from app.extensions import db
 from app.media import MediaStore
 from app.models import Evaluation, Explanation, FaceModel, Result
+from app.viewer.agreement import rank_correlations
 from app.viewer.surroundings import agreement_text
 from tests import factories
 
@@ -201,7 +202,7 @@ def test_agreement_in_words(verdicts: list[tuple[bool, bool]], said: str) -> Non
 def test_models_are_columns_and_methods_are_rows(compared: FlaskClient) -> None:
     page = compared.get(f"{GRID}?model=third&model=first").text
 
-    heads = re.findall(r'<th scope="col">([^<]*)</th>', page)
+    heads = re.findall(r'<th scope="col">([^<]*)</th>', page.partition("compare-verdicts")[0])
     rows = re.findall(r'<th scope="row">(Method I*)', page)
 
     assert heads == ["Third", "First"]
@@ -294,16 +295,89 @@ def test_what_is_not_explained_says_what_to_run(compared: FlaskClient) -> None:
 
 
 def test_choices_without_a_field_ride_along(compared: FlaskClient) -> None:
-    page = compared.get(f"{GRID}?sign=similar&patch=14&results=dataset%3Dalpha&pin=3").text
+    query = "sign=similar&patch=14&compare=original&results=dataset%3Dalpha&pin=3"
+    page = compared.get(f"{GRID}?{query}").text
 
-    for name, value in (
-        ("sign", "similar"),
-        ("patch", "14"),
-        ("results", "dataset=alpha"),
-        ("pin", "3"),
-    ):
+    for name, value in (("compare", "original"), ("results", "dataset=alpha"), ("pin", "3")):
         assert f'<input type="hidden" name="{name}" value="{value}">' in page
-    assert "sign=similar&patch=14" in sources(page)[0]
+    for name, value in (("sign", "similar"), ("patch", "14")):
+        assert f'name="{name}" value="{value}" checked>' in page
+        assert f'<input type="hidden" name="{name}"' not in page
+    assert "sign=similar&compare=original&patch=14" in sources(page)[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "address"),
+    [
+        (
+            "/viewer/1/choose?model=first&method=I&view=xmap&blend=100&zoom=0&x=56&y=56&sign=all"
+            "&top=100&scale=own&patch=7&patch=14&patch=28&weight_7=1&weight_14=2&weight_28=1",
+            "/viewer/1?model=first&weight_14=2",
+        ),
+        (
+            f"{GRID}/choose?model=first&model=third&method=I&method=II&method=III&view=map"
+            "&blend=100&patch=7&patch=14&patch=28&weight_7=1&pin=3",
+            f"{GRID}?model=first&model=third&view=map&pin=3",
+        ),
+    ],
+)
+def test_a_form_leads_to_the_address_without_usual_values(
+    compared: FlaskClient, form: str, address: str
+) -> None:
+    answer = compared.get(form)
+
+    assert answer.status_code == 303
+    assert answer.location == address
+
+
+def test_models_that_explain_a_pair_are_told_to_agree(compared: FlaskClient) -> None:
+    page = compared.get(f"{GRID}?model=first&model=third&method=II&view=map").text
+    said = float(re.findall(r'<td class="num">(0\.\d\d|−0\.\d\d)</td>', page)[0].replace("−", "-"))
+
+    maps = {
+        (model, side): np.load(
+            io.BytesIO(compared.get(f"/viewer/1/{side}.npy?model={model}&method=II").data)
+        )
+        for model in ("first", "third")
+        for side in (1, 2)
+    }
+    of_sides = [rank_correlations([maps["first", s], maps["third", s]])[0, 1] for s in (1, 2)]
+    assert said == pytest.approx(np.mean(of_sides), abs=0.006)
+    alone = compared.get(f"{GRID}?model=first").text
+    assert "It takes two models" in alone
+
+
+def test_what_no_model_explains_is_told_once_a_model(compared: FlaskClient) -> None:
+    page = compared.get("/viewer/40/compare?model=first&model=third").text
+
+    assert page.count("not explained") == 2
+    assert "Method I" not in page
+
+
+def test_a_grid_is_taken_along_as_one_figure(compared: FlaskClient) -> None:
+    query = "model=first&model=third&method=I&method=III&view=map&scale=shared&pin=3"
+    link = hrefs(compared.get(f"{GRID}?{query}").text, f"{GRID}/figure.png")[0]
+    answer = compared.get(unescape(link))
+
+    name = "xfv-1-beside-3-first-third-I-III-map.png"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    with Image.open(io.BytesIO(answer.data)) as picture:
+        words = picture.info["Description"]
+        figure = np.asarray(picture.convert("RGB"))
+    for said in (
+        "Pair 1, ",
+        "Pair 3, ",
+        "Heat map of each method",
+        "one scale per method",
+        "Spearman",
+    ):
+        assert said in words
+    # The first face of the pair itself, three pixels wide each, is the picture of the page.
+    page = compared.get(f"{GRID}?{query}").text
+    face = pixels(compared, next(url for url in sources(page) if url.startswith("/viewer/1/")))
+    large = face.repeat(3, axis=0).repeat(3, axis=1)
+    top = 48 + 46 + 2 * (46 + 72) + 3 * 112 + 52
+    assert np.array_equal(figure[top : top + 336, 328 : 328 + 336], large)
 
 
 WRONG: Final = [

@@ -178,7 +178,7 @@ def test_a_figure_holds_both_faces_in_whole_pixels(demo_client: FlaskClient) -> 
     answer = demo_client.get(f"/viewer/1/figure.png?{query}")
 
     figure = pixels(answer.data)
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="xfv-1.png"'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="xfv-1-first-II-map.png"'
     for side in (1, 2):
         picture = pixels(demo_client.get(f"/viewer/1/{side}.png?{query}").data)
         large = picture.repeat(8, axis=0).repeat(8, axis=1)
