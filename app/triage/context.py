@@ -28,11 +28,20 @@ def triage_url(endpoint: str, study: Study, **more: object) -> str:
 
 @dataclass(frozen=True)
 class SetupContext:
-    """The page on which a study is chosen."""
+    """The page on which a study is chosen.
+
+    Attributes
+    ----------
+    models
+        Those that saw the dataset.
+    replaced
+        The model that was asked for and did not see it; empty where there is none.
+    """
 
     study: Study
     datasets: tuple[Named, ...]
     models: tuple[Named, ...]
+    replaced: str
     progress: Progress
     can_store: bool
 
@@ -42,12 +51,15 @@ class SetupContext:
         return triage_url("report", self.study.of(""))
 
 
-def setup_context(session: Session, catalogue: Catalogue, study: Study) -> SetupContext:
-    """Gather the page of a study's choices."""
+def setup_context(
+    session: Session, catalogue: Catalogue, study: Study, *, wanted: str
+) -> SetupContext:
+    """Gather the page of a study's choices; ``wanted`` is the model that was asked for, if any."""
     return SetupContext(
         study=study,
         datasets=tuple(each for each in catalogue.datasets if catalogue.models_of([each])),
-        models=catalogue.models_of([]),
+        models=catalogue.models_of([study.dataset]),
+        replaced=wanted if wanted != study.model.name else "",
         progress=count_queue(session, study),
         can_store=can_store(session),
     )

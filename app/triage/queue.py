@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ColumnElement, cast, exists, func, literal, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from app.errors import NotFound
+from app.errors import BadQuery, NotFound
 from app.explorer.queries import COUNT_LIMIT, Count
 from app.models import Evaluation, Explanation, ExplanationSet, Image, Pair, Result, Review
 from app.triage.study import Study
@@ -91,6 +91,17 @@ def next_pair(session: Session, study: Study, *, after: int | None = None) -> in
     if after is not None:
         statement = statement.where(tuple_(*keys) > tuple_(*_keys_of(study, after)))
     return session.scalar(statement.order_by(*keys).limit(1))
+
+
+def require_result(session: Session, study: Study, pair_id: int, *, parameter: str) -> None:
+    """Raise `BadQuery` where a pair is none of the study's evaluation."""
+    known = select(literal(1)).where(of_evaluation(study), Result.pair_id == pair_id)
+    if session.scalar(known) is None:
+        raise BadQuery(
+            f"{study.model.name} has no result of a pair {pair_id} in {study.dataset.name}.",
+            parameter=parameter,
+            value=str(pair_id),
+        )
 
 
 def _keys(study: Study) -> tuple[Any, Any]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, render_template, request
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.api.replies import query_params
 from app.errors import BadQuery
 from app.explorer.catalogue import load_catalogue
 from app.explorer.columns import shown
-from app.explorer.query_string import read_query_string
+from app.explorer.query_string import query_text, read_query_string
 from app.extensions import db
 from app.triage.answer import read_answer
 from app.triage.context import review_context, setup_context, triage_url
 from app.triage.origin import refuse_cross_site
-from app.triage.queue import load_candidate
+from app.triage.queue import load_candidate, require_result
 from app.triage.report import KINDS, report_context
 from app.triage.reviews import reviews_of, store_review
-from app.triage.study import Study, read_pair_id, read_study
+from app.triage.study import STUDY, NotEvaluated, Study, read_pair_id, read_study
 
 blueprint = Blueprint("triage", __name__, url_prefix="/triage")
 
@@ -31,22 +31,29 @@ def setup() -> str:
     catalogue = load_catalogue(session)
     if not catalogue.evaluated:
         return render_template("triage/empty.html")
-    study, _more = read_study(query_params(), catalogue)
-    return render_template("triage/setup.html", page=setup_context(session, catalogue, study))
+    params = query_params()
+    study, _more = read_study(params, catalogue, instead=True)
+    page = setup_context(session, catalogue, study, wanted=dict(params).get("model", ""))
+    return render_template("triage/setup.html", page=page)
 
 
 @blueprint.get("/queue")
 def queue() -> Response:
     """Show the next open pair, or the one that ``pair`` names."""
     session = db.session()
-    study, more = read_study(query_params(), load_catalogue(session), also=("pair", "after"))
+    params = query_params()
+    try:
+        study, more = read_study(params, load_catalogue(session), also=("pair", "after"))
+    except NotEvaluated:
+        # The form without scripts offers the models of the dataset that it was made for.
+        form = [(name, value) for name, value in params if name in STUDY]
+        return redirect(f"{url_for('triage.setup')}?{query_text(form)}", code=303)
     _require_reviewer(study)
-    page = review_context(
-        session,
-        study,
-        pair=read_pair_id(more.get("pair"), "pair"),
-        after=read_pair_id(more.get("after"), "after"),
-    )
+    after = read_pair_id(more.get("after"), "after")
+    if after is not None:
+        require_result(session, study, after, parameter="after")
+    pair = read_pair_id(more.get("pair"), "pair")
+    page = review_context(session, study, pair=pair, after=after)
     response = make_response(render_template("triage/review.html", page=page))
     # The way back must show what was answered meanwhile, not the page as it was.
     response.headers["Cache-Control"] = "no-store"

@@ -23,6 +23,10 @@ LONGEST_NAME: Final = 40
 STUDY: Final = ("dataset", "model", "below", "order", "show", "explained", "reviewer")
 
 
+class NotEvaluated(BadQuery):
+    """The model did not see the dataset."""
+
+
 @dataclass(frozen=True)
 class Study:
     """What a reviewer chose.
@@ -84,15 +88,18 @@ class Study:
 
 
 def read_study(
-    params: Params, catalogue: Catalogue, *, also: Sequence[str] = ()
+    params: Params, catalogue: Catalogue, *, also: Sequence[str] = (), instead: bool = False
 ) -> tuple[Study, dict[str, str]]:
     """Read the parameters of a page: the study, and what else the page takes (``also``).
 
     Dataset and model default to the first that were evaluated. Empty values, which a form without
-    scripts sends, are as good as none.
+    scripts sends, are as good as none. With ``instead``, a model that did not see the dataset gives
+    way to the first that did.
 
     Raises
     ------
+    NotEvaluated
+        For a model that did not see the dataset.
     BadQuery
         For an unknown parameter or value, and where there is no evaluation to review.
     """
@@ -105,7 +112,7 @@ def read_study(
             raise BadQuery(f"{name} may stand once.", parameter=name)
         found[name] = value
     chosen = {name: value for name, value in found.items() if value}
-    dataset, model = _evaluation(chosen, catalogue)
+    dataset, model = _evaluation(chosen, catalogue, instead=instead)
     study = Study(
         dataset=dataset,
         model=model,
@@ -118,7 +125,9 @@ def read_study(
     return study, {name: chosen[name] for name in also if name in chosen}
 
 
-def _evaluation(chosen: dict[str, str], catalogue: Catalogue) -> tuple[Named, Named]:
+def _evaluation(
+    chosen: dict[str, str], catalogue: Catalogue, *, instead: bool
+) -> tuple[Named, Named]:
     def named(what: str, known: tuple[Named, ...]) -> Named | None:
         name = chosen.get(what)
         return None if name is None else find(name, known, what=what, parameter=what)
@@ -129,11 +138,14 @@ def _evaluation(chosen: dict[str, str], catalogue: Catalogue) -> tuple[Named, Na
         if models and (model is None or model in models):
             return candidate, model or models[0]
     if dataset is not None and model is not None:
-        raise BadQuery(
+        seen_by = catalogue.models_of([dataset])
+        if instead and seen_by:
+            return dataset, seen_by[0]
+        raise NotEvaluated(
             f"{model.name} was not evaluated on {dataset.name}.",
             parameter="model",
             value=model.name,
-            allowed=[each.name for each in catalogue.models_of([dataset])],
+            allowed=[each.name for each in seen_by],
         )
     raise BadQuery("Nothing was evaluated yet, so there is nothing to review.")
 

@@ -1,6 +1,7 @@
 /* Triage, enhanced. Everything here also works by plain forms and links.
 
-   [data-setup]    the form of choices: a changed field counts the queue anew, in [data-counts]
+   [data-setup]    the form of choices: a changed field counts the queue anew, in [data-counts], and
+                   asks which models saw the dataset, in [data-models]
    [data-answer]   the form of an answer; its button[data-key] answers, its radios are certainties
    [data-key]      a button or link that this key presses
    [data-go-on]    the link that keeps an answer: Enter, from anywhere
@@ -22,13 +23,12 @@ function wait(button) {
   waiting = button;
   waiting.setAttribute("data-waiting", "");
   const word = button.value === "same" ? "Same" : "Different";
-  form.querySelector("[data-pending]").textContent = `${word}: how certain? Press 6 to 9, or 0 for 100 %.`;
+  form.querySelector("[data-pending]").textContent =
+    `${word}, and how certain are you? Choose above, or press 6 to 9, or 0 for 100 %: that sends it.`;
 }
 
-function press(button) {
-  const needsCertainty = button.value !== "unsure" && !radios().some((each) => each.checked);
-  if (needsCertainty) wait(button);
-  else form.requestSubmit(button);
+function needsCertainty(button) {
+  return ["same", "different"].includes(button?.value) && !radios().some((each) => each.checked);
 }
 
 function choose(value) {
@@ -36,6 +36,27 @@ function choose(value) {
   radio.checked = true;
   if (waiting) form.requestSubmit(waiting);
 }
+
+form?.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (needsCertainty(button)) {
+    event.preventDefault(); // the browser would only complain
+    wait(button);
+  } else if (waiting && event.target.name === "certainty" && event.detail > 0) {
+    form.requestSubmit(waiting); // by hand; arrow keys may be on their way to another one
+  }
+});
+
+/* The other half of a double click belongs to the page before: here it would pass over what it shows. */
+document.addEventListener(
+  "click",
+  (event) => {
+    if (event.detail < 2 || !event.target.closest("[data-answer], [data-go-on]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  { capture: true },
+);
 
 form?.addEventListener("submit", (event) => {
   if (sent) event.preventDefault(); // a double click is one answer
@@ -59,8 +80,7 @@ document.addEventListener("keydown", (event) => {
     const target = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
     if (!target) return;
     event.preventDefault();
-    if (target.form === form) press(target);
-    else target.click();
+    target.click();
   }
 });
 
@@ -77,9 +97,15 @@ async function count() {
     const answer = await fetch(url, { signal: counting.signal });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = page.querySelector("[data-counts]");
+    const models = page.querySelector("[data-models]");
+    const focused = document.activeElement.id;
+    if (models) document.querySelector("[data-models]").replaceWith(document.adoptNode(models));
+    if (focused) document.getElementById(focused)?.focus();
     if (found) document.querySelector("[data-counts]").replaceWith(document.adoptNode(found));
     else document.querySelector("[data-counts]").textContent = page.querySelector("main .lede")?.textContent ?? "";
-    if (answer.ok) window.history.replaceState(null, "", url);
+    if (!answer.ok) return;
+    url.searchParams.set("model", document.getElementById("t-model").value);
+    window.history.replaceState(null, "", url);
   } catch (error) {
     if (error.name !== "AbortError") throw error;
   }
