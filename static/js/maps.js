@@ -9,8 +9,7 @@
 
 export const SIZE = 112;
 export const PIXELS = SIZE * SIZE;
-export const FLAT_BELOW = 1e-6;
-export const ROWS = ["I1", "I2", "II1", "II2", "III"];
+const FLAT_BELOW = 1e-6;
 
 /** The row of deviations that explains one side with one method; III explains both. */
 export function rowName(method, side) {
@@ -18,7 +17,7 @@ export function rowName(method, side) {
 }
 
 /** Offsets of the patches of size p along one axis, from the top or left. */
-export function positions(spec, p) {
+function positions(spec, p) {
   const reach = SIZE - p;
   const count =
     spec.grid === "paper" ? Math.floor(reach / spec.stride) : Math.ceil(reach / spec.stride);
@@ -27,12 +26,12 @@ export function positions(spec, p) {
 }
 
 /** The side in pixels of what is drawn: p, or p + 1 on the published grid. */
-export function drawnSize(spec, p) {
+function drawnSize(spec, p) {
   return spec.grid === "published" ? p + 1 : p;
 }
 
 /** K, the number of occlusions of one image. */
-export function occlusionCount(spec) {
+function occlusionCount(spec) {
   return spec.patch_sizes.reduce((sum, p) => sum + positions(spec, p).length ** 2, 0);
 }
 

@@ -115,7 +115,7 @@ function paste(target, source, where, wanted) {
 const greys = new WeakMap();
 
 /** The same picture without colours: luma of ITU-R BT.601. */
-export function grey(face) {
+function grey(face) {
   if (!greys.has(face)) {
     const out = new Uint8ClampedArray(face.length);
     for (let i = 0; i < face.length; i += 3) {

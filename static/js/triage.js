@@ -24,7 +24,7 @@ function wait(button) {
   waiting.setAttribute("data-waiting", "");
   const word = button.value === "same" ? "Same" : "Different";
   form.querySelector("[data-pending]").textContent =
-    `${word}, and how certain are you? Choose above, or press 6 to 9, or 0 for 100 %: that sends it.`;
+    `${word}: how certain? Choose above, or press 6 to 9, or 0 for 100 %; that sends it.`;
 }
 
 function needsCertainty(button) {

@@ -95,9 +95,12 @@ def test_the_form_unfolds_on_a_narrow_screen_and_stays_so(chromium: Browser, sit
     expect(page.locator("[name=genuine]")).to_be_hidden()
     page.check("#filters-open")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    expect(page.locator("[name=genuine]")).to_be_hidden()
+    page.locator("summary", has_text="Of the pair").click()
     page.select_option("[name=genuine]", "1")
     expect(page).to_have_url(re.compile("genuine=1"))
     expect(page.locator("[name=genuine]")).to_be_visible()
+    expect(page.locator(".filters-toggle")).to_have_text(re.compile("Filters and order +1 set"))
     context.close()
 
 
@@ -146,7 +149,7 @@ def test_pairs_that_two_models_accept_are_a_few_clicks_away(
     heading = "pairs? that first calls genuine and that second calls genuine"
     expect(page.locator("h1")).to_have_text(re.compile(f"Alpha genuine {heading}"))
     page.locator("tr[data-row] th a").first.click()
-    expect(page).to_have_url(re.compile(r"/viewer/\d+\?results=dataset"))
+    expect(page).to_have_url(re.compile(r"/viewer/\d+\?model=first&results=dataset"))
     context.close()
 
 
@@ -163,9 +166,10 @@ def test_counts_come_after_the_table_and_lead_to_their_pairs(explorer: Page) -> 
     expect(explorer.locator("h1")).to_have_text(
         f"{number} impostor {pairs} that first calls genuine"
     )
+    assert explorer.evaluate("window.kept")
     bar = explorer.locator(".model-part a[aria-label*='impostor, distance']").first
+    expect(bar).to_be_visible()  # it stays unfolded, here and on the next page
     explorer.goto(explorer.url)
-    explorer.locator("details.summary-more summary").click()
     label = bar.get_attribute("aria-label") or ""
     bar.focus()
     explorer.keyboard.press("Enter")
@@ -222,6 +226,18 @@ def test_columns_are_chosen(chromium: Browser, site: str, scripts: bool) -> None
     expect(page.locator("th a.sort", has_text="Threshold").first).to_be_visible()
     expect(page.locator("th a.sort", has_text="Distance")).to_have_count(0)
     context.close()
+
+
+def test_the_pairs_are_a_few_tabs_away(explorer: Page) -> None:
+    explorer.keyboard.press("Tab")
+    for _ in range(20):
+        if explorer.evaluate("document.activeElement.hash") == "#results":
+            break
+        explorer.keyboard.press("Tab")
+    explorer.keyboard.press("Enter")
+    explorer.keyboard.press("Tab")
+
+    assert explorer.evaluate("document.activeElement.closest('#results') !== null")
 
 
 def test_names_are_suggested_while_typing(explorer: Page) -> None:

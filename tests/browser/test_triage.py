@@ -74,6 +74,31 @@ def test_blind_first_then_what_the_machine_says(watched: Watched, site: str) -> 
     expect(page.locator(".triage-machine")).to_have_count(0)
 
 
+def test_a_double_click_does_not_pass_over_what_the_machine_says(
+    watched: Watched, site: str
+) -> None:
+    page = watched.page
+    page.goto(queue(site, "Twice", "&show=after&explained=1&below=1"))
+
+    page.get_by_role("button", name="Same").click()  # no certainty: asked for, not refused
+    expect(page.locator("[data-pending]")).to_contain_text("Same: how certain?")
+    done(page, 0)
+    page.get_by_label("80 %").click(force=True)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your answer: same, 80 % certain")
+    other_half = "new MouseEvent('click', { detail: 2, bubbles: true, cancelable: true })"
+    for part in ("[data-go-on]", "[data-answer] [value=different]"):
+        page.locator(part).evaluate(f"(part) => part.dispatchEvent({other_half})")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your answer: same, 80 % certain")
+    page.get_by_role("link", name="Keep it").click()
+    page.get_by_label("90 %").check(force=True)
+    page.get_by_role("button", name="Different").dblclick()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Your answer: different, 90 % certain"
+    )
+    done(page, 2)
+    assert watched.problems == []
+
+
 def test_without_scripts_an_answer_needs_its_certainty(chromium: Browser, site: str) -> None:
     context = new_context(chromium, java_script_enabled=False)
     page = context.new_page()

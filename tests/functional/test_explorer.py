@@ -81,7 +81,7 @@ def test_heading_and_title_say_what_is_shown(demo_client: FlaskClient) -> None:
 
 def test_every_row_shows_two_named_pictures_and_leads_to_its_pair(demo_client: FlaskClient) -> None:
     shown = page(demo_client, "/explorer?size=10&dataset=alpha&sort=-id")
-    pictures = shown.all("img", class_="face")
+    pictures = shown.all("img", loading="lazy")
     assert len(pictures) == 20
     for picture in pictures:
         assert picture["alt"]
@@ -92,6 +92,19 @@ def test_every_row_shows_two_named_pictures_and_leads_to_its_pair(demo_client: F
     assert demo_client.get(links[0]["href"]).status_code == 200
     back = dict(parse_qsl(urlsplit(links[0]["href"]).query))["results"]
     assert dict(parse_qsl(back)) == {"size": "10", "dataset": "alpha", "sort": "-id"}
+
+
+def test_a_row_opens_the_model_that_the_list_is_about(demo_client: FlaskClient) -> None:
+    def opened(query: str) -> set[str | None]:
+        links = page(demo_client, f"/explorer?{query}").all("a")
+        urls = [urlsplit(a["href"]) for a in links if "data-open" in a.attributes]
+        return {dict(parse_qsl(url.query)).get("model") for url in urls}
+
+    assert opened("dataset=alpha&sort=-third.confidence&first.correct=1") == {"third"}
+    assert opened("dataset=alpha&second.correct=1") == {"second"}
+    assert opened("dataset=alpha") == {None}
+    # Where the model has not seen a pair, the viewer chooses.
+    assert opened("dataset=beta&sort=third.confidence") == {None}
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,25 @@ def test_the_choices_count_the_queue(demo: Flask) -> None:
     assert "Ada has answered 1 of them" in page
 
 
+def test_a_dataset_is_offered_with_the_models_that_saw_it(demo: Flask) -> None:
+    asked = "dataset=beta&model=third&reviewer=Ada"
+    started = demo.test_client().get(f"/triage/queue?{asked}")
+    assert (started.status_code, started.location) == (303, f"/triage?{asked}")
+
+    page = demo.test_client().get(started.location).text
+    assert "third did not see beta" in page
+    offered = re.search(r'name="model">(.*?)</select>', page)
+    assert offered is not None
+    assert re.findall('value="([^"]*)"', offered[1]) == ["first", "second"]
+
+
+def test_a_place_in_the_queue_is_a_pair_of_it(demo: Flask) -> None:
+    for pair in (6001, 999_999):  # of another dataset, of none
+        answer = demo.test_client().get(queue_url(after=pair))
+        assert answer.status_code == 400
+        assert f"no result of a pair {pair} in alpha" in answer.text
+
+
 def test_least_sure_pairs_come_first(demo: Flask) -> None:
     client = demo.test_client()
     queue = queued(demo)
