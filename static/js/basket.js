@@ -5,7 +5,7 @@
      [data-basket-count]      says how many are ticked
      [data-basket-two]        the button that needs two
      [data-basket-clear]      unticks all
-     input[name=pick]        the box of a row; its value is the id of the pair */
+     .pick input             the box of a row; its value is the id of the pair */
 
 const KEY = "basket";
 
@@ -13,7 +13,7 @@ export class Basket {
   constructor() {
     this.ids = read();
     document.addEventListener("change", (event) => {
-      if (event.target.matches("[name=pick]")) this.tick(event.target.value, event.target.checked);
+      if (event.target.matches(".pick input")) this.tick(event.target.value, event.target.checked);
     });
     document.addEventListener("click", (event) => {
       if (event.target.closest("[data-basket-clear]")) this.clear();
@@ -31,7 +31,7 @@ export class Basket {
 
   /** Bring the boxes and the bar of the list in line with what is ticked. */
   attach() {
-    for (const box of document.querySelectorAll("[name=pick]")) box.checked = this.ids.has(box.value);
+    for (const box of document.querySelectorAll(".pick input")) box.checked = this.ids.has(box.value);
     const form = document.querySelector("[data-basket]");
     if (!form) return;
     const { size } = this.ids;
@@ -62,9 +62,9 @@ export class Basket {
     const field = document.createElement("input");
     Object.assign(field, { type: "hidden", name: "pick", value: [...this.ids].join(",") });
     form.append(field);
-    for (const box of document.querySelectorAll("[name=pick]")) box.disabled = true;
+    for (const box of document.querySelectorAll(".pick input")) box.disabled = true;
     setTimeout(() => {
-      for (const box of document.querySelectorAll("[name=pick]")) box.disabled = false;
+      for (const box of document.querySelectorAll(".pick input")) box.disabled = false;
       field.remove();
     });
   }

@@ -211,7 +211,7 @@ bindKeys({
   k: () => walk(-1),
   n: () => document.querySelector("a[data-next]")?.click(),
   p: () => document.querySelector("a[data-previous]")?.click(),
-  x: () => document.querySelector("tr.is-current [name=pick]")?.click(),
+  x: () => document.querySelector("tr.is-current .pick input")?.click(),
   c: () => document.querySelector("[data-basket-two]:not(:disabled)")?.click(),
 });
 
