@@ -183,7 +183,7 @@ document.addEventListener("click", (event) => {
   const further = event.shiftKey || event.ctrlKey || event.metaKey;
   if (link.matches(".sort") !== further) return;
   event.preventDefault();
-  show(link.dataset.add ?? link.href);
+  show(link.dataset.add ?? link.getAttribute("href")); // the href of a bar is not a text, but SVG's
 });
 
 window.addEventListener("popstate", () => {
