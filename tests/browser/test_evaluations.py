@@ -73,6 +73,10 @@ def test_a_bar_leads_to_its_pairs(watched: Watched, site: str) -> None:
     x, y = point_of(page, "histogram", 1, highest)
     page.mouse.move(x, y + 6)
     expect(page.locator("[data-plot=histogram] .hoverlayer")).to_contain_text("genuine pairs")
+    # Its lines of text are no lines of a chart, which have a stroke.
+    expect(page.locator("[data-plot=histogram] .hoverlayer tspan").first).to_have_css(
+        "stroke", "none"
+    )
     page.mouse.click(x, y + 6)
 
     page.wait_for_url("**/explorer?**")
