@@ -350,7 +350,7 @@ def test_models_that_explain_a_pair_are_told_to_agree(compared: FlaskClient) -> 
 def test_what_no_model_explains_is_told_once_a_model(compared: FlaskClient) -> None:
     page = compared.get("/viewer/40/compare?model=first&model=third").text
 
-    assert page.count("not explained") == 2
+    assert page.count("<summary>not explained") == 2
     assert "Method I" not in page
 
 
