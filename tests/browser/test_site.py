@@ -109,10 +109,10 @@ def test_another_method_changes_picture_and_url(viewer: Page) -> None:
 def test_the_blend_slider_mixes_face_and_map(viewer: Page) -> None:
     full = shown_pixels(viewer)[0]
     viewer.locator("#blend").fill("0")
-    viewer.wait_for_function("document.querySelector('[data-blend]').textContent === '0'")
+    viewer.wait_for_function("document.querySelector('output[for=blend]').textContent === '0'")
     face = shown_pixels(viewer)[0]
     viewer.locator("#blend").fill("50")
-    viewer.wait_for_function("document.querySelector('[data-blend]').textContent === '50'")
+    viewer.wait_for_function("document.querySelector('output[for=blend]').textContent === '50'")
 
     mixed = shown_pixels(viewer)[0].astype(float)
 
