@@ -22,19 +22,21 @@ def open_drawn(page: Page, url: str) -> None:
     page.wait_for_selector("[data-plots][data-drawn]", timeout=30_000)
 
 
-def point_of(page: Page, chart: str, trace: int, point: int) -> tuple[float, float]:
-    """Return where a point of a trace stands on the screen."""
+def point_of(
+    page: Page, chart: str, trace: int, point: int, share: float = 1.0
+) -> tuple[float, float]:
+    """Return where a point of a trace stands on the screen, at a ``share`` of its height."""
     place = page.locator(f"[data-plot={chart}] [data-live]")
     place.scroll_into_view_if_needed()
     x, y = place.evaluate(
-        """(live, [trace, point]) => {
+        """(live, [trace, point, share]) => {
           const {xaxis: x, yaxis: y, _size: size} = live._fullLayout;
           const {data} = live;
           const box = live.getBoundingClientRect();
           return [box.left + size.l + x.d2p(data[trace].x[point]),
-                  box.top + size.t + y.d2p(data[trace].y[point])];
+                  box.top + size.t + y.d2p(share * data[trace].y[point])];
         }""",
-        [trace, point],
+        [trace, point, share],
     )
     return float(x), float(y)
 
@@ -70,14 +72,15 @@ def test_a_bar_leads_to_its_pairs(watched: Watched, site: str) -> None:
     bars = page.locator("[data-plot=histogram] [data-live]")
     highest = bars.evaluate("live => live.data[1].y.indexOf(Math.max(...live.data[1].y))")
     count = bars.evaluate("(live, i) => live.data[1].y[i]", highest)
-    x, y = point_of(page, "histogram", 1, highest)
-    page.mouse.move(x, y + 6)
+    # The curves pass near its top.
+    x, y = point_of(page, "histogram", 1, highest, 0.5)
+    page.mouse.move(x, y)
     expect(page.locator("[data-plot=histogram] .hoverlayer")).to_contain_text("genuine pairs")
     # Its lines of text are no lines of a chart, which have a stroke.
     expect(page.locator("[data-plot=histogram] .hoverlayer tspan").first).to_have_css(
         "stroke", "none"
     )
-    page.mouse.click(x, y + 6)
+    page.mouse.click(x, y)
 
     page.wait_for_url("**/explorer?**")
     query = parse_qs(urlsplit(page.url).query)
