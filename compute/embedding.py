@@ -64,6 +64,8 @@ class ModelIO:
         The batch that the file fixes, or 0 where it leaves it open.
     dimension
         D, the length of an embedding.
+    precision
+        Type of the input, ``float32`` or ``float16``; embeddings become float32 whatever they are.
     """
 
     input: str
@@ -71,10 +73,13 @@ class ModelIO:
     layout: Literal["nchw", "nhwc"]
     batch: int
     dimension: int
+    precision: Literal["float32", "float16"] = "float32"
 
     def __post_init__(self) -> None:
         if self.layout not in ("nchw", "nhwc"):
             raise ValueError(f"layout={self.layout!r}: expected 'nchw' or 'nhwc'.")
+        if self.precision not in ("float32", "float16"):
+            raise ValueError(f"precision={self.precision!r}: expected 'float32' or 'float16'.")
         for name in ("batch", "dimension"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 0:

@@ -7,7 +7,7 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -32,6 +32,13 @@ class ModelEntry:
         What becomes of an RGB image on its way in.
     io
         Names and shapes of input and output, as probed when the model was added.
+    given_sha256
+        Hash of the file that was given, where it was changed on its way in; else empty.
+    changes
+        What was changed in it, in words.
+
+    Fields with a default are written only where they say something: a registry without them, of an
+    earlier version, reads as it did.
     """
 
     name: str
@@ -41,6 +48,13 @@ class ModelEntry:
     sha256: str
     preprocessing: Preprocessing
     io: ModelIO
+    given_sha256: str = ""
+    changes: tuple[str, ...] = ()
+
+    @property
+    def file_sha256(self) -> str:
+        """Hash of the file as it was given: what its owner publishes."""
+        return self.given_sha256 or self.sha256
 
     @property
     def fed(self) -> dict[str, Any]:
@@ -176,25 +190,35 @@ class ModelRegistry:
     def _write(self, entries: Mapping[str, ModelEntry]) -> None:
         models = {}
         for name, entry in entries.items():
-            stored = asdict(entry)
-            del stored["name"]
-            models[name] = stored
+            defaults = {field.name: field.default for field in fields(ModelEntry)}
+            models[name] = {
+                key: value
+                for key, value in asdict(entry).items()
+                if key != "name" and value != defaults[key]
+            }
         write_whole(self._file, tomli_w.dumps({"models": models}).encode())
 
     def _entry(self, name: str, stored: dict[str, Any]) -> ModelEntry:
-        expected = {field.name for field in fields(ModelEntry)} - {"name"}
-        if set(stored) != expected:
-            wrong = ", ".join(sorted(set(stored) ^ expected))
-            raise ModelError(f"{self._file}, model {name!r}: missing or unknown keys: {wrong}.")
+        known = {field.name for field in fields(ModelEntry)} - {"name"}
+        required = {field.name for field in fields(ModelEntry) if field.default is MISSING}
+        wrong = (set(stored) - known) | (required - {"name"} - set(stored))
+        if wrong:
+            raise ModelError(
+                f"{self._file}, model {name!r}: missing or unknown keys: "
+                f"{', '.join(sorted(wrong))}."
+            )
         given = stored["preprocessing"]
         try:
-            preprocessing = Preprocessing(
-                color=given["color"], mean=tuple(given["mean"]), std=tuple(given["std"])
-            )
-            io = ModelIO(**stored["io"])
+            read = {
+                "preprocessing": Preprocessing(
+                    color=given["color"], mean=tuple(given["mean"]), std=tuple(given["std"])
+                ),
+                "io": ModelIO(**stored["io"]),
+                "changes": tuple(stored.get("changes", ())),
+            }
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{self._file}, model {name!r}: {error}.") from error
-        return ModelEntry(**{**stored, "name": name, "preprocessing": preprocessing, "io": io})
+        return ModelEntry(**{**stored, "name": name, **read})
 
 
 def _require_whole(onnx: Path) -> None:
