@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import tomli_w
 
-from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing, load, probe
+from compute import onnx_graph
+from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing
 from compute.errors import ModelError
 from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
+from compute.intake import take_in
+from compute.probing import probe
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -120,11 +122,15 @@ class ModelRegistry:
         *,
         preprocessing: Preprocessing,
         layout: Literal["auto", "nchw", "nhwc"] = "auto",
+        output: str | None = None,
         title: str = "",
         licence: str = "",
         source: str = "",
     ) -> ModelEntry:
-        """Check a model on fixed probe images, copy its file and pin its hash.
+        """Check a model on fixed probe images, keep its file and pin its hash.
+
+        What is kept is the file as it was given, or as ``intake`` made it: weights beside it taken
+        in, denormals zeroed, its batch opened. The entry says which.
 
         Adding the same file in the same way again changes nothing, but for a copy that was damaged
         or deleted since: it is restored.
@@ -143,49 +149,62 @@ class ModelRegistry:
             raise ModelError(f"{onnx}: no such file. Check --onnx.")
         with exclusive(self._folder / ".lock", doing="changing the model registry"):
             entries = self.entries()
-            io = probe(onnx, preprocessing, layout)
-            _require_whole(onnx)
+            given_sha256 = sha256_of_file(onnx)
+            intake = take_in(onnx, preprocessing, layout, output)
+            sha256 = hashlib.sha256(intake.data).hexdigest()
             entry = ModelEntry(
                 name=name,
                 title=title or name,
                 licence=licence,
                 source=source or onnx.name,
-                sha256=sha256_of_file(onnx),
+                sha256=sha256,
                 preprocessing=preprocessing,
-                io=io,
+                io=intake.io,
+                given_sha256="" if sha256 == given_sha256 else given_sha256,
+                changes=intake.changes,
             )
+            if sha256_of_file(onnx) != given_sha256:
+                raise ModelError(f"{onnx}: the file changed while it was added. Add it again.")
             known = entries.get(name)
-            if known is not None and (known.sha256, known.preprocessing, known.io) != (
-                entry.sha256,
-                entry.preprocessing,
-                entry.io,
-            ):
-                raise ModelError(
-                    f"Model {name!r} is in the registry already, with another file or another "
-                    f"preprocessing (SHA-256 {known.sha256[:12]}..., {known.preprocessing}). "
-                    "Choose another name: published results belong to the old one."
-                )
-            target = self._folder / f"{name}.onnx"
-            if not target.is_file() or sha256_of_file(target) != entry.sha256:
-                self._copy(onnx, entry)
+            if known is not None:
+                _require_same(known, entry)
+                # An earlier version may have kept the file as it was given.
+                data = intake.data if known.sha256 == sha256 else onnx.read_bytes()
+            else:
+                data = intake.data
+            self._restore(known or entry, data)
             if known is None:
                 self._write({**entries, name: entry})
             return known or entry
 
     def verify(self, entry: ModelEntry) -> None:
         """Probe a model again; ``ModelError`` where it is not what was added."""
-        found = probe(self.path(entry), entry.preprocessing, entry.io.layout)
+        path = self.path(entry)
+        model, _ = onnx_graph.read(path)
+        found = probe(
+            path,
+            entry.preprocessing,
+            entry.io.layout,
+            entry.io.output,
+            half=onnx_graph.uses_half(model),
+        )
         if found != entry.io:
             raise ModelError(
                 f"Model {entry.name!r} was added as {entry.io} and now is {found}: another version "
                 "of ONNX Runtime reads it differently. Install the former one."
             )
 
-    def _copy(self, onnx: Path, entry: ModelEntry) -> None:
-        data = onnx.read_bytes()
+    def _restore(self, entry: ModelEntry, data: bytes) -> None:
+        """Keep the entry's file, unless it is there and sound."""
+        target = self._folder / f"{entry.name}.onnx"
+        if target.is_file() and sha256_of_file(target) == entry.sha256:
+            return
         if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise ModelError(f"{onnx}: the file changed while it was added. Add it again.")
-        write_whole(self._folder / f"{entry.name}.onnx", data)
+            raise ModelError(
+                f"{target} is damaged or missing, and cannot be made again from the file given: "
+                f"another version prepared it. Add the file under another name than {entry.name!r}."
+            )
+        write_whole(target, data)
 
     def _write(self, entries: Mapping[str, ModelEntry]) -> None:
         models = {}
@@ -221,18 +240,18 @@ class ModelRegistry:
         return ModelEntry(**{**stored, "name": name, **read})
 
 
-def _require_whole(onnx: Path) -> None:
-    """Refuse a model that needs files beside it: the registry keeps and pins one file."""
-    with tempfile.TemporaryDirectory() as alone:
-        copy = Path(alone) / onnx.name
-        copy.write_bytes(onnx.read_bytes())
-        try:
-            load(copy, threads=1)
-        except ModelError as error:
-            raise ModelError(
-                f"{onnx}: loads only with the files beside it (external data), expected one file. "
-                "Save it whole: onnx.save_model(onnx.load(FILE), NEW_FILE)."
-            ) from error
+def _require_same(known: ModelEntry, entry: ModelEntry) -> None:
+    """Raise ``ModelError`` unless both are one model, fed and read alike."""
+    if (
+        entry.file_sha256 not in (known.file_sha256, known.sha256)
+        or known.preprocessing != entry.preprocessing
+        or replace(known.io, batch=0) != replace(entry.io, batch=0)
+    ):
+        raise ModelError(
+            f"Model {known.name!r} is in the registry already, with another file or another "
+            f"preprocessing (SHA-256 {known.file_sha256[:12]}..., {known.preprocessing}). "
+            "Choose another name: published results belong to the old one."
+        )
 
 
 def open_embedder(

@@ -171,8 +171,166 @@ def two_outputs() -> bytes:
     return _model(nodes, [_input("image", "nchw", "N")], ["embedding", "second"], seed=0)
 
 
+def opset(version: int, *, weights_as_inputs: bool = False) -> bytes:
+    """Return the toy of another opset; weights may be listed as inputs, as IR 3 wants it."""
+    nodes = [
+        *_features("image", "nchw"),
+        helper.make_node("BatchNormalization", ["embedding", *"wbmv"], ["y"]),
+    ]
+    ones, zeros = np.ones(DIMENSION, np.float32), np.zeros(DIMENSION, np.float32)
+    held = [numpy_helper.from_array(matrix(), "matrix")]
+    held += [
+        numpy_helper.from_array(value, name)
+        for name, value in zip("wbmv", (ones, zeros, zeros, ones - 1e-5), strict=True)
+    ]
+    inputs = [_input("image", "nchw", "N")]
+    if weights_as_inputs:
+        inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in held]
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", DIMENSION])
+    graph = helper.make_graph(nodes, "toy", inputs, [y], held)
+    made = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", version)],
+        ir_version=3 if weights_as_inputs else 10,
+    )
+    onnx.checker.check_model(made)
+    data: bytes = made.SerializeToString()
+    return data
+
+
+def fixed(batch: int, way: str) -> bytes:
+    """Return the toy for one batch, which is also written into its nodes, in one of some ways."""
+    cells = _cells("image", "nchw")
+    multiply = helper.make_node("MatMul", ["features", "matrix"], ["embedding"])
+
+    def reshaped(source: str, target: str, *shape: int) -> list[NodeProto]:
+        name = f"{target}_shape"
+        return [
+            _constant(name, np.array(shape, dtype=np.int64)),
+            helper.make_node("Reshape", [source, name], [target]),
+        ]
+
+    if way == "reshape":
+        nodes = [*reshaped("cells", "features", batch, _FEATURES), multiply]
+    elif way == "reshape, rest open":
+        nodes = [*reshaped("cells", "features", batch, -1), multiply]
+    elif way == "flatten":
+        nodes = [helper.make_node("Flatten", ["cells"], ["features"], axis=0), multiply]
+    elif way == "folded":  # as heads are folded into the batch, and out of it
+        nodes = [
+            *reshaped("cells", "folded", batch * 3, 1, _CELLS * _CELLS),
+            *reshaped("folded", "features", batch, _FEATURES),
+            multiply,
+        ]
+    elif way == "sequence first":
+        nodes = [
+            *reshaped("cells", "tokens", batch, 3, _CELLS * _CELLS),
+            helper.make_node("Transpose", ["tokens"], ["first"], perm=[1, 0, 2]),
+            *reshaped("first", "split", 3, batch * _CELLS, _CELLS),
+            *reshaped("split", "joined", 3, batch, _CELLS * _CELLS),
+            helper.make_node("Transpose", ["joined"], ["back"], perm=[1, 0, 2]),
+            *reshaped("back", "features", batch, _FEATURES),
+            multiply,
+        ]
+    elif way == "squeezed":
+        nodes = [
+            helper.make_node("Flatten", ["cells"], ["features"]),
+            multiply,
+            helper.make_node("Squeeze", ["embedding"], ["squeezed"]),
+        ]
+    else:  # a token per image, as a file for one batch holds it
+        token = np.zeros((batch, 1, _CELLS, _CELLS), np.float32)
+        nodes = [
+            _constant("token", token),
+            helper.make_node("Concat", ["cells", "token"], ["longer"], axis=1),
+            _constant("starts", np.array([0], dtype=np.int64)),
+            _constant("ends", np.array([3], dtype=np.int64)),
+            _constant("axes", np.array([1], dtype=np.int64)),
+            helper.make_node("Slice", ["longer", "starts", "ends", "axes"], ["shorter"]),
+            helper.make_node("Flatten", ["shorter"], ["features"]),
+            multiply,
+        ]
+    output = nodes[-1].output[0]
+    return _model(
+        [*cells, *nodes],
+        [_input("image", "nchw", batch)],
+        [output],
+        seed=0,
+        rank=1 if way == "squeezed" else 2,
+    )
+
+
+FIXED_WAYS: Final = (
+    "reshape",
+    "reshape, rest open",
+    "flatten",
+    "folded",
+    "sequence first",
+    "squeezed",
+    "token",
+)
+
+
+def several_outputs() -> bytes:
+    """Return a model with a feature map, a quality and a class beside its embedding."""
+    nodes = [
+        *_features("image", "nchw"),
+        helper.make_node("ReduceMean", ["embedding"], ["quality"], axes=[1], keepdims=1),
+        helper.make_node("ArgMax", ["embedding"], ["class"], axis=1, keepdims=1),
+    ]
+    outputs = ["cells", "quality", "class", "embedding"]
+    types = [TensorProto.FLOAT, TensorProto.FLOAT, TensorProto.INT64, TensorProto.FLOAT]
+    graph = helper.make_graph(
+        nodes,
+        "toy",
+        [_input("image", "nchw", "N")],
+        [
+            helper.make_tensor_value_info(name, kind, None)
+            for name, kind in zip(outputs, types, strict=True)
+        ],
+        [numpy_helper.from_array(matrix(), "matrix")],
+    )
+    made = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
+    )
+    data: bytes = made.SerializeToString()
+    return data
+
+
+def half() -> bytes:
+    """Return the toy in float16, weights, input and output."""
+    made = onnx.load_from_string(toy())
+    (weights,) = made.graph.initializer
+    weights.CopyFrom(numpy_helper.from_array(matrix().astype(np.float16), "matrix"))
+    for value in (*made.graph.input, *made.graph.output):
+        value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    data: bytes = made.SerializeToString()
+    return data
+
+
+def denormal(count: int = 5) -> bytes:
+    """Return the toy with some weights too small for a float32 to hold in full."""
+    made = onnx.load_from_string(toy())
+    (weights,) = made.graph.initializer
+    values = matrix()
+    values[:count, 0] = 1e-40
+    weights.CopyFrom(numpy_helper.from_array(values, "matrix"))
+    data: bytes = made.SerializeToString()
+    return data
+
+
+def double_input() -> bytes:
+    """Return a model that wants float64."""
+    nodes = [
+        helper.make_node("Cast", ["double"], ["image"], to=TensorProto.FLOAT),
+        *_features("image", "nchw"),
+    ]
+    double = helper.make_tensor_value_info("double", TensorProto.DOUBLE, ["N", 3, 112, 112])
+    return _model(nodes, [double], ["embedding"], seed=0)
+
+
 def half_input() -> bytes:
-    """Return a model that wants float16."""
+    """Return a model that wants float16 and computes in float32."""
     nodes = [
         helper.make_node("Cast", ["half"], ["image"], to=TensorProto.FLOAT),
         *_features("image", "nchw"),

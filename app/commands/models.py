@@ -43,6 +43,7 @@ def models_list() -> None:
 @click.option(
     "--layout", type=click.Choice(["auto", "nchw", "nhwc"]), default="auto", show_default=True
 )
+@click.option("--output", help="Which output is the embedding, where several could be.")
 @click.option("--title", default="", help="How the site calls it; NAME if left out.")
 @click.option("--licence", default="", help="Licence of the weights, shown on the site.")
 @click.option("--source", default="", help="Where the weights come from, shown on the site.")
@@ -54,6 +55,7 @@ def models_add(
     mean: str,
     std: str,
     layout: Literal["auto", "nchw", "nhwc"],
+    output: str | None,
     title: str,
     licence: str,
     source: str,
@@ -74,6 +76,7 @@ def models_add(
         onnx,
         preprocessing=preprocessing,
         layout=layout,
+        output=output,
         title=title,
         licence=licence,
         source=source,
@@ -83,6 +86,8 @@ def models_add(
         f"{name} added: {entry.io.dimension}-D embeddings, {entry.io.layout}, {batch}, SHA-256 "
         f"{entry.sha256}."
     )
+    for change in entry.changes:
+        click.echo(f"{name}: {change}.")
 
 
 @models.command("verify")

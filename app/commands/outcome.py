@@ -17,6 +17,7 @@ DONE, SKIPPED, FAILED = 0, 1, 2
 
 PIPELINE: Final = (
     "cv2",
+    "onnx",
     "onnxruntime",
     "pooch",
     "pyarrow",

@@ -318,7 +318,7 @@ def test_an_interrupt_is_a_failure_without_a_traceback(
     def interrupted(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("compute.registry.probe", interrupted)
+    monkeypatch.setattr("compute.registry.take_in", interrupted)
     done = run(runner, "models", "add", "toy", "--onnx", toy)
     assert done.exit_code == 2
     assert "Stopped. Finished work is kept" in done.output

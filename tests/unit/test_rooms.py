@@ -14,6 +14,7 @@ READS = "compute/releases/rows.py"
 """Reads the published rows for a release; all writing is left to ``compute/publish``."""
 HEAVY = (
     "cv2",
+    "onnx",
     "onnxruntime",
     "scipy",
     "tqdm",

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing, probe, probe_images
+from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
 from compute.errors import ComputeError, EmbeddingError, ModelError
+from compute.probing import probe, probe_images
 from tests import onnx_models
 from tests.onnx_models import DIMENSION, toy, toy_embeddings
 
@@ -123,7 +124,7 @@ def test_images_are_not_changed(tmp_path: Path) -> None:
     [
         (onnx_models.two_inputs, r"has 2 inputs \('image', 'flag'\), expected one"),
         (onnx_models.two_outputs, r"has 2 outputs \('embedding', 'second'\), expected one"),
-        (onnx_models.half_input, r"input 'half' is tensor\(float16\), expected tensor\(float\)"),
+        (onnx_models.double_input, r"input 'double' is tensor\(double\), expected tensor\(float\)"),
         (onnx_models.nan_output, r"embedding 0 is not finite \(4 of 4"),
         (onnx_models.zero_output, r"embedding 0 is zero \(4 of 4"),
         (onnx_models.constant_output, "4 different images the same embedding.*--mean"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+import tomli_w
 from onnx import external_data_helper
 
 from compute.embedding import Preprocessing
@@ -120,7 +121,7 @@ def test_a_bad_model_leaves_nothing(registry: ModelRegistry, tmp_path: Path) -> 
         registry.add("bad", tmp_path / "gone.onnx", preprocessing=HALF)
 
 
-def test_weights_beside_the_file_are_refused(registry: ModelRegistry, tmp_path: Path) -> None:
+def test_weights_beside_the_file_are_taken_in(registry: ModelRegistry, tmp_path: Path) -> None:
     model = onnx.load_from_string(toy())
     path = tmp_path / "split.onnx"
     external_data_helper.convert_model_to_external_data(
@@ -128,9 +129,41 @@ def test_weights_beside_the_file_are_refused(registry: ModelRegistry, tmp_path: 
     )
     onnx.save(model, str(path))
     assert (tmp_path / "weights.bin").stat().st_size > 0
-    with pytest.raises(ModelError, match=r"split\.onnx: loads only with the files beside it"):
-        registry.add("split", path, preprocessing=Preprocessing())
-    assert registry.entries() == {}
+    entry = registry.add("split", path, preprocessing=Preprocessing())
+    assert entry.changes == ("weights taken in from weights.bin",)
+    assert entry.given_sha256 == entry.file_sha256 == sha256_of_file(path)
+    before = contents(tmp_path / "data")
+    assert registry.add("split", path, preprocessing=Preprocessing()) == entry
+    assert contents(tmp_path / "data") == before
+    (tmp_path / "weights.bin").unlink()
+    path.unlink()
+    again = ModelRegistry(tmp_path / "data")
+    assert again.get("split") == entry
+    again.verify(entry)
+
+
+def test_a_model_kept_at_its_batch_by_an_earlier_version_stays_as_it_is(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
+    path = tmp_path / "three.onnx"
+    path.write_bytes(toy(batch=3))
+    entry = registry.add("three", path, preprocessing=HALF)
+    assert (entry.io.batch, entry.file_sha256) == (0, sha256_of_file(path))
+    file = tmp_path / "data" / "models" / "registry.toml"
+    earlier = tomllib.loads(file.read_text())
+    stored = earlier["models"]["three"]
+    stored["sha256"] = stored.pop("given_sha256")
+    del stored["changes"], stored["io"]["precision"]
+    stored["io"]["batch"] = 3
+    file.write_text(tomli_w.dumps(earlier))
+    copy = tmp_path / "data" / "models" / "three.onnx"
+    copy.write_bytes(path.read_bytes())
+    kept = registry.get("three")
+    assert (kept.io.batch, kept.changes) == (3, ())
+    registry.verify(kept)
+    copy.unlink()
+    assert registry.add("three", path, preprocessing=HALF) == kept
+    assert copy.read_bytes() == path.read_bytes()
 
 
 def test_a_changed_file_is_noticed_wherever_it_is_used(
