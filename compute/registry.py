@@ -107,6 +107,11 @@ class ModelRegistry:
             )
         return entries[name]
 
+    def is_sound(self, entry: ModelEntry) -> bool:
+        """Tell whether the model's file is there with its hash."""
+        path = self._folder / f"{entry.name}.onnx"
+        return path.is_file() and sha256_of_file(path) == entry.sha256
+
     def path(self, entry: ModelEntry) -> Path:
         """Return the model's file after checking its hash."""
         path = self._folder / f"{entry.name}.onnx"
@@ -197,7 +202,7 @@ class ModelRegistry:
     def _restore(self, entry: ModelEntry, data: bytes) -> None:
         """Keep the entry's file, unless it is there and sound."""
         target = self._folder / f"{entry.name}.onnx"
-        if target.is_file() and sha256_of_file(target) == entry.sha256:
+        if self.is_sound(entry):
             return
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise ModelError(

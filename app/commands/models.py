@@ -1,25 +1,31 @@
-"""``flask models``: list, add and check face verification models."""
+"""``flask models``: list, pull, add and check face verification models; print their cards."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 from flask.cli import AppGroup
 
-from app.commands.outcome import site_settings, teaching
+from app.commands.outcome import fail, site_settings, teaching
 
-models = AppGroup("models", help="List, add and check face verification models.")
+if TYPE_CHECKING:
+    from compute.model_card import Measured
+    from compute.registry import ModelEntry
+
+models = AppGroup("models", help="List, pull, add and check face verification models.")
 
 _FILE = click.Path(path_type=Path)
 
 
 @models.command("list")
+@click.option("--known", is_flag=True, help="The models that others publish, too.")
 @teaching
-def models_list() -> None:
+def models_list(*, known: bool) -> None:
     """Show the registry."""
+    from compute.known_models import known_models
     from compute.registry import ModelRegistry
 
     entries = ModelRegistry(site_settings().data_dir).entries()
@@ -30,8 +36,35 @@ def models_list() -> None:
             f"{entry.name}: {entry.io.dimension}-D, {entry.io.layout}, {batch}, {fed.color}, mean "
             f"{_numbers(fed.mean)}, std {_numbers(fed.std)}, SHA-256 {entry.sha256}"
         )
-    if not entries:
-        click.echo("No models yet. Add one with: flask models add NAME --onnx FILE")
+    if known:
+        click.echo("Known (flask models pull NAME; what has no file to fetch is marked -):")
+        for each in known_models().values():
+            click.echo(f"{'  ' if each.url else '- '}{each.name:24} {each.title}; {each.licence}")
+    elif not entries:
+        click.echo(
+            "No models yet. Add one with: flask models add NAME --onnx FILE, or pull one that "
+            "flask models list --known shows."
+        )
+
+
+@models.command("pull")
+@click.argument("name")
+@click.option("--accept-licence", is_flag=True, help="Agree to the terms of use, for scripts.")
+@teaching
+def models_pull(name: str, *, accept_licence: bool) -> None:
+    """Fetch the known model NAME, check it and add it to the registry (detectors: put it there)."""
+    from compute.known_models import known_model, pull
+
+    known = known_model(name)
+    click.echo(f"{known.title}. Licence: {known.licence}")
+    if known.terms and not accept_licence:
+        _require_agreement(name, known.terms)
+    pulled = pull(site_settings().data_dir, known)
+    if isinstance(pulled, Path):
+        click.echo(f"{name}: the detector is in {pulled}.")
+        return
+    _tell(pulled)
+    _check(pulled.name)
 
 
 @models.command("add")
@@ -62,7 +95,8 @@ def models_add(
 ) -> None:
     """Check an ONNX file and add it to the registry as NAME.
 
-    The model is fed (x - mean) / std with x in 0..255, aligned faces of 112 x 112.
+    The model is fed (x - mean) / std with x in 0..255, aligned faces of 112 x 112. Weights in files
+    beside it are taken in, and a batch that is fixed is opened where every row stays what it was.
     """
     from compute.embedding import Preprocessing
     from compute.registry import ModelRegistry
@@ -81,26 +115,151 @@ def models_add(
         licence=licence,
         source=source,
     )
-    batch = f"at its fixed batch of {entry.io.batch}" if entry.io.batch else "at any batch"
-    click.echo(
-        f"{name} added: {entry.io.dimension}-D embeddings, {entry.io.layout}, {batch}, SHA-256 "
-        f"{entry.sha256}."
-    )
-    for change in entry.changes:
-        click.echo(f"{name}: {change}.")
+    _tell(entry)
 
 
 @models.command("verify")
 @click.argument("names", nargs=-1)
+@click.option("--dataset", help="Check accuracy and the way it is fed on this dataset, too.")
+@click.option("--pairs", default=600, show_default=True, help="On so many of its pairs.")
 @teaching
-def models_verify(names: tuple[str, ...]) -> None:
-    """Check files and behaviour of the models NAMES (all by default) as when they were added."""
+def models_verify(names: tuple[str, ...], dataset: str | None, pairs: int) -> None:
+    """Check files and behaviour of the models NAMES (all by default) as when they were added.
+
+    Answers on fixed images are compared with those on record, where there are any. With --dataset
+    accuracy is compared with what is published, and every other usual colour order and
+    normalisation is tried: one that sets faces apart better is named.
+    """
+    from compute.errors import ComputeError
+    from compute.registry import ModelRegistry
+
+    wrong = 0
+    for name in names or ModelRegistry(site_settings().data_dir).entries():
+        try:
+            _check(name, dataset, pairs)
+        except ComputeError as error:
+            wrong += 1
+            click.echo(f"Error: {error}", err=True)
+    if wrong:
+        fail(f"{wrong} of the models did not pass.")
+
+
+@models.command("card")
+@click.argument("name")
+@teaching
+def models_card(name: str) -> None:
+    """Print all that is known of the model NAME, and what this site measured with it."""
+    from compute.known_models import known_by_hash, known_models
+    from compute.model_card import card
     from compute.registry import ModelRegistry
 
     registry = ModelRegistry(site_settings().data_dir)
-    for name in names or registry.entries():
-        registry.verify(registry.get(name))
-        click.echo(f"{name}: file and behaviour are as they were when it was added.")
+    if name not in registry.entries() and name in known_models():
+        lines = card(None, known_models()[name], [])
+    else:
+        entry = registry.get(name)
+        lines = card(entry, known_by_hash(entry.file_sha256), _measured(entry))
+    for line in lines:
+        click.echo(line)
+
+
+def _require_agreement(name: str, terms: str) -> None:
+    click.echo(terms)
+    try:
+        agreed = click.confirm("Do you use it within these terms?", err=True)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        fail(f"{name} was not fetched: its terms were not agreed to (--accept-licence does so).")
+
+
+def _tell(entry: ModelEntry) -> None:
+    """Say what was added, and what is odd about it."""
+    from compute.known_models import known_by_hash
+    from compute.model_checks import described
+
+    batch = f"at its fixed batch of {entry.io.batch}" if entry.io.batch else "at any batch"
+    click.echo(
+        f"{entry.name} added: {entry.io.dimension}-D embeddings, {entry.io.layout}, {batch}, "
+        f"SHA-256 {entry.sha256}."
+    )
+    for change in entry.changes:
+        click.echo(f"{entry.name}: {change}.")
+    known = known_by_hash(entry.file_sha256)
+    if known and known.preprocessing and known.preprocessing != entry.preprocessing:
+        click.echo(
+            f"Warning: this file is {known.title}, which its owner feeds "
+            f"{described(known.preprocessing)}; here it is fed {described(entry.preprocessing)}.",
+            err=True,
+        )
+    if max(*entry.preprocessing.mean, *entry.preprocessing.std) < 1:
+        click.echo(
+            "Warning: mean and std are meant for x in 0..255; these look as if for x in 0..1. "
+            "Multiply both by 255.",
+            err=True,
+        )
+
+
+def _check(name: str, dataset: str | None = None, pairs: int = 0) -> None:
+    """Verify one model; ``ComputeError`` says what is wrong with it."""
+    from compute.known_models import known_by_hash
+    from compute.model_verification import check_on_dataset, check_on_record
+    from compute.registry import ModelRegistry
+
+    registry = ModelRegistry(site_settings().data_dir)
+    entry = registry.get(name)
+    registry.verify(entry)
+    click.echo(f"{name}: file and behaviour are as they were when it was added.")
+    known = known_by_hash(entry.file_sha256)
+    click.echo(check_on_record(registry, entry, known))
+    if dataset is not None:
+        data = site_settings().data_dir
+        for line in check_on_dataset(data, registry, entry, known, dataset, pairs):
+            click.echo(line)
+
+
+def _measured(entry: ModelEntry) -> list[Measured]:
+    """Read what the site published of this very model; nothing where it has no database yet."""
+    from sqlalchemy import func, select
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    from app.extensions import db
+    from app.models import Dataset, Evaluation, Explanation, ExplanationSet, FaceModel
+    from compute.model_card import Measured
+
+    explained = (
+        select(func.count())
+        .select_from(Explanation)
+        .join(ExplanationSet, Explanation.set_id == ExplanationSet.id)
+        .where(ExplanationSet.evaluation_id == Evaluation.id)
+        .scalar_subquery()
+    )
+    query = (
+        select(Dataset.name, Evaluation, explained)
+        .join(Evaluation.dataset)
+        .join(Evaluation.model)
+        .where(FaceModel.name == entry.name, FaceModel.sha256 == entry.sha256)
+        .order_by(Dataset.name)
+    )
+    try:
+        rows = db.session.execute(query).all()
+    except (OperationalError, ProgrammingError):
+        click.echo("The site has no database yet: what it measured is not shown.", err=True)
+        return []
+    return [
+        Measured(
+            dataset=dataset,
+            pairs=row.pair_count,
+            accuracy=row.accuracy,
+            accuracy_std=row.accuracy_std,
+            threshold=row.threshold_mean,
+            eer=row.eer,
+            auc=row.auc,
+            ece=row.ece,
+            explained=int(count),
+        )
+        for dataset, row, count in rows
+    ]
 
 
 def _numbers(values: Sequence[float]) -> str:

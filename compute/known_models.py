@@ -1,0 +1,175 @@
+"""Models that others publish: what is known of them (``known_models.toml``), and getting them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from compute.embedding import Preprocessing
+from compute.errors import ModelError
+from compute.fetching import RemoteFile, fetch
+from compute.files import sha256_of_file, write_whole
+from compute.progress import say as say_aloud
+from compute.registry import ModelEntry, ModelRegistry
+from compute.unpacking import take_member
+
+_FILE: Final = Path(__file__).with_name("known_models.toml")
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """One model as its owner publishes it.
+
+    Attributes
+    ----------
+    url, member
+        Where the file lies, or the zip that holds it under the name ``member``; empty where no
+        program can fetch it.
+    sha256, archive_sha256
+        Hashes of the model's file and of the zip.
+    size, archive_size
+        In bytes; None where nobody says.
+    preprocessing
+        What it is fed; None for a detector, which has its own.
+    dimension
+        Length of an embedding; None where nobody says.
+    terms
+        What must be agreed to before it is fetched; empty for free licences.
+    file
+        What a detector is kept as.
+    published, figures
+        Accuracies in percent by dataset, and whose figures they are.
+    probes
+        Distances between the fixed probe images, pair by pair, as measured here.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    kind: Literal["recogniser", "detector"] = "recogniser"
+    url: str = ""
+    member: str = ""
+    sha256: str = ""
+    size: int | None = None
+    archive_sha256: str = ""
+    archive_size: int | None = None
+    preprocessing: Preprocessing | None = None
+    layout: Literal["auto", "nchw", "nhwc"] = "auto"
+    dimension: int | None = None
+    terms: str = ""
+    file: str = ""
+    published: Mapping[str, float] = field(default_factory=dict)
+    figures: str = ""
+    probes: tuple[float, ...] = ()
+
+    @property
+    def download(self) -> RemoteFile:
+        """What is fetched: the file itself, or its archive."""
+        note = f"Or get it by hand ({self.source}) and add it: flask models add {self.name} --onnx"
+        name = self.url.rsplit("/", 1)[-1]
+        if self.member:
+            return RemoteFile(self.url, name, self.archive_sha256, self.archive_size, note)
+        return RemoteFile(self.url, name, self.sha256, self.size, note)
+
+
+@cache
+def known_models() -> dict[str, KnownModel]:
+    """Return every known model by name."""
+    content = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return {name: _known(name, facts) for name, facts in content.items()}
+
+
+def known_by_hash(sha256: str) -> KnownModel | None:
+    """Return the known model that a file is, by its hash."""
+    return next((known for known in known_models().values() if known.sha256 == sha256), None)
+
+
+def known_model(name: str) -> KnownModel:
+    """Return one known model; ``ModelError`` lists those that can be fetched."""
+    known = known_models().get(name)
+    if known is None:
+        have = ", ".join(each.name for each in known_models().values() if each.url)
+        raise ModelError(
+            f"{name!r} is not a known model; these can be pulled: {have}. Add a file of your own "
+            f"with: flask models add {name} --onnx FILE"
+        )
+    if not known.url:
+        raise ModelError(
+            f"{name}: no program can fetch it ({known.source}). Get or make the file, then: flask "
+            f"models add {name} --onnx FILE"
+        )
+    return known
+
+
+def pull(
+    data: Path, known: KnownModel, *, say: Callable[[str], None] = say_aloud
+) -> ModelEntry | Path:
+    """Fetch a known model and put it where it is looked for: the registry, or a detector's file.
+
+    Returns
+    -------
+    ModelEntry or Path
+        The entry of a recogniser; the file of a detector. What is there already is not fetched.
+
+    Raises
+    ------
+    FetchError, HashMismatchError, ModelError
+        Where it cannot be had, is another file, or its name is taken by another model.
+    """
+    registry = ModelRegistry(data)
+    detector = data / "models" / known.file
+    if known.kind == "detector" and _is(detector, known.sha256):
+        return detector
+    there = registry.entries().get(known.name)
+    if there is not None and there.file_sha256 == known.sha256 and registry.is_sound(there):
+        return there
+    folder = data / "downloads" / "models"
+    (arrived,) = fetch([known.download], folder, data=data, say=say)
+    if known.member:
+        arrived = take_member(arrived, known.member, folder / known.member, sha256=known.sha256)
+    if known.kind == "detector":
+        write_whole(detector, arrived.read_bytes())
+        arrived.unlink()
+        return detector
+    if known.preprocessing is None:
+        raise ModelError(f"{_FILE}: {known.name} does not say what it is fed.")
+    entry = registry.add(
+        known.name,
+        arrived,
+        preprocessing=known.preprocessing,
+        layout=known.layout,
+        title=known.title,
+        licence=known.licence,
+        source=known.source,
+    )
+    arrived.unlink()  # the registry has it now
+    if known.dimension not in (None, entry.io.dimension):
+        say(
+            f"{known.name}: {entry.io.dimension}-D embeddings, {known.dimension} were expected: "
+            "its owner says something else than the file."
+        )
+    return entry
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of_file(path) == sha256
+
+
+def _known(name: str, facts: dict[str, Any]) -> KnownModel:
+    facts = dict(facts)
+    fed = {key: facts.pop(key) for key in ("color", "mean", "std") if key in facts}
+    preprocessing = None
+    if fed:
+        preprocessing = Preprocessing(fed["color"], _channels(fed["mean"]), _channels(fed["std"]))
+    probes = tuple(facts.pop("probes", ()))
+    return KnownModel(name=name, preprocessing=preprocessing, probes=probes, **facts)
+
+
+def _channels(value: float | list[float]) -> tuple[float, float, float]:
+    first, second, third = value if isinstance(value, list) else [value] * 3
+    return float(first), float(second), float(third)

@@ -1,0 +1,253 @@
+"""Is a model fed as it was trained? Fixed probes, a dataset at hand, and the other ways to feed it.
+
+Accuracy hides a wrong colour order: on LFW it costs a good model a quarter of a percent. How far
+genuine and impostor distances lie apart shows it, pair for pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.datasets.store import StoredDataset
+from compute.distances import cosine_distances, unit_vectors
+from compute.embedding import Preprocessing
+from compute.errors import EmbeddingError, ModelError
+from compute.probing import probe_images
+from compute.schedule import in_turn
+from compute.verification import verify
+
+Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+NORMALISATIONS: Final[tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]] = (
+    ((0.0,) * 3, (1.0,) * 3),
+    ((0.0,) * 3, (255.0,) * 3),
+    ((127.5,) * 3, (127.5,) * 3),
+    ((127.5,) * 3, (128.0,) * 3),
+    ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+)
+"""Means and standard deviations, in 0..255 and RGB, that face models are trained with."""
+
+_PROBE_TOLERANCE: Final = 5e-5  # processors sum in different orders
+_PUBLISHED_TOLERANCE: Final = 0.005  # alignment and flips differ from the owner's
+_RESAMPLES: Final = 400
+_SURE: Final = 0.01  # share of resamples in which the other way is no better
+_BETTER: Final = 1.01  # and by how much it is, at least: 127.5 and 128 are one
+
+
+def ways_to_feed() -> list[Preprocessing]:
+    """Return every usual colour order with every usual normalisation."""
+    ways = []
+    colors: tuple[Literal["rgb", "bgr"], ...] = ("rgb", "bgr")
+    for color, (mean, std) in product(colors, NORMALISATIONS):
+        # A normalisation goes with the colours, in whatever order they are fed.
+        order = 1 if color == "rgb" else -1
+        ways.append(Preprocessing(color, _three(mean[::order]), _three(std[::order])))
+    return ways
+
+
+def described(preprocessing: Preprocessing) -> str:
+    """Return how a model is fed, in the words of the command."""
+    mean, std = (_numbers(values) for values in (preprocessing.mean, preprocessing.std))
+    return f"--color {preprocessing.color} --mean {mean} --std {std}"
+
+
+def what_is_wrong(given: Preprocessing, right: Preprocessing) -> str:
+    """Name what two ways to feed a model differ in."""
+    order = given.color != right.color
+    turned = -1 if order else 1
+    scale = (given.mean, given.std) != (right.mean[::turned], right.std[::turned])
+    if order and scale:
+        return "colour order and normalisation"
+    return "colour order" if order else "normalisation"
+
+
+def probe_distances(embed: Embed) -> tuple[float, ...]:
+    """Return the cosine distances between the fixed probe images, pair by pair."""
+    units = unit_vectors(embed(probe_images()))
+    first, second = np.triu_indices(len(units), 1)
+    return tuple(float(value) for value in cosine_distances(units[first], units[second]))
+
+
+def check_probes(
+    name: str,
+    fed: Preprocessing,
+    expected: Sequence[float],
+    embed_as: Callable[[Preprocessing], Embed],
+) -> None:
+    """Compare a model's answers on the probes with what is stored of it.
+
+    Raises
+    ------
+    ModelError
+        Where they differ; says which other way to feed it would meet the expectation.
+    """
+    wanted = np.array(expected)
+    off = np.abs(np.array(probe_distances(embed_as(fed))) - wanted).max()
+    if off <= _PROBE_TOLERANCE:
+        return
+    for way in ways_to_feed():
+        try:
+            distances = probe_distances(embed_as(way))
+        except EmbeddingError:
+            continue
+        if np.abs(np.array(distances) - wanted).max() <= _PROBE_TOLERANCE:
+            raise ModelError(
+                f"Model {name!r}: the {what_is_wrong(fed, way)} is wrong. It is fed "
+                f"{described(fed)}, and its answers on the probe images are off by {off:.3f}; with "
+                f"{described(way)} they are those on record. Add it so, under another name."
+            )
+    raise ModelError(
+        f"Model {name!r}: its answers on the probe images are off by {off:.3f} from those on "
+        f"record, fed {described(fed)}, and no usual way to feed it mends that. Check the file and "
+        "how its owner feeds it."
+    )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Pairs of a dataset to check a model on.
+
+    Attributes
+    ----------
+    images
+        (M, 112, 112, 3) uint8 RGB.
+    first, second
+        (N,) rows of ``images``.
+    genuine, folds
+        (N,) label and fold of each pair.
+    """
+
+    images: NDArray[np.uint8]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    genuine: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+
+    def distances(self, embed: Embed) -> NDArray[np.float64]:
+        """Return the distance of every pair, (N,)."""
+        rows = embed(self.images)
+        return cosine_distances(rows[self.first], rows[self.second])
+
+
+def labelled(dataset: StoredDataset, count: int) -> Labelled:
+    """Return ``count`` pairs of a dataset, folds and labels in turn."""
+    chosen = in_turn(dataset.pairs)[:count]
+    rows = sorted({row for pair in chosen for row in (pair.image1, pair.image2)})
+    place = {row: i for i, row in enumerate(rows)}
+    return Labelled(
+        np.asarray(dataset.images[rows]),
+        np.array([place[pair.image1] for pair in chosen]),
+        np.array([place[pair.image2] for pair in chosen]),
+        np.array([pair.genuine for pair in chosen]),
+        np.array([pair.fold for pair in chosen]),
+    )
+
+
+def separation(distances: NDArray[np.float64], genuine: NDArray[np.bool_]) -> float:
+    """Return d': the difference of both means in units of the pooled standard deviation."""
+    near, far = distances[genuine], distances[~genuine]
+    spread = np.sqrt((near.var() + far.var()) / 2)
+    return float((far.mean() - near.mean()) / spread) if spread > 0 else 0.0
+
+
+def better_way(
+    pairs: Labelled,
+    fed: Preprocessing,
+    own: NDArray[np.float64],
+    embed_as: Callable[[Preprocessing], Embed],
+    *,
+    advance: Callable[[int], object] = lambda _images: None,
+) -> tuple[Preprocessing, float, float] | None:
+    """Return the way to feed a model that sets pairs apart better than how it is fed, if any.
+
+    Every other way is compared with the given one on the same pairs, resampled with replacement
+    (seeded); it is better where it is so in 99 % of the samples, by 1 % or more.
+
+    Parameters
+    ----------
+    own
+        (N,) distances of the pairs, fed as it is.
+    advance
+        Called with the number of images embedded since the last call.
+
+    Returns
+    -------
+    The best such way, its d' and the d' of the way it is fed; None where none is better.
+    """
+    drawn = _resampled(pairs.genuine)
+    best: tuple[Preprocessing, float] | None = None
+    for way in ways_to_feed():
+        if way == fed:
+            continue
+        try:
+            other = pairs.distances(embed_as(way))
+        except EmbeddingError:
+            continue
+        finally:
+            advance(len(pairs.images))
+        better = [
+            separation(other[rows], pairs.genuine[rows])
+            > _BETTER * separation(own[rows], pairs.genuine[rows])
+            for rows in drawn
+        ]
+        reached = separation(other, pairs.genuine)
+        if np.mean(better) >= 1 - _SURE and (best is None or reached > best[1]):
+            best = (way, reached)
+    return None if best is None else (*best, separation(own, pairs.genuine))
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy on some pairs beside the published one, both as shares.
+
+    Attributes
+    ----------
+    tolerance
+        Three standard errors, and half a percent for another alignment.
+    """
+
+    pairs: int
+    measured: float
+    published: float | None
+    tolerance: float
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it falls short of what is published by more than chance."""
+        return self.published is not None and self.measured < self.published - self.tolerance
+
+
+def accuracy(pairs: Labelled, distances: NDArray[np.float64], published: float | None) -> Accuracy:
+    """Return the cross-validated accuracy on pairs, beside the published one (a share)."""
+    measured = verify(distances, pairs.genuine, pairs.folds).metrics.accuracy
+    expected = measured if published is None else published
+    error = np.sqrt(expected * (1 - expected) / len(pairs.genuine))
+    return Accuracy(
+        len(pairs.genuine), measured, published, 3 * float(error) + _PUBLISHED_TOLERANCE
+    )
+
+
+def _resampled(genuine: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Draw pairs with replacement, as many of each label as there are."""
+    generator = np.random.default_rng(0)
+    labels = [np.flatnonzero(genuine), np.flatnonzero(~genuine)]
+    return [
+        np.concatenate([generator.choice(rows, len(rows)) for rows in labels])
+        for _ in range(_RESAMPLES)
+    ]
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    first, second, third = values
+    return first, second, third
+
+
+def _numbers(values: Sequence[float]) -> str:
+    same = len(set(values)) == 1
+    return ",".join(f"{value:g}" for value in (values[:1] if same else values))

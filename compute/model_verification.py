@@ -1,0 +1,110 @@
+"""Checks of a model of the registry, told in lines: against what is on record, and on a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.datasets.store import read_dataset
+from compute.embedding import DEFAULT_BATCH, Preprocessing
+from compute.errors import ModelError
+from compute.known_models import KnownModel
+from compute.model_checks import (
+    Embed,
+    accuracy,
+    better_way,
+    check_probes,
+    described,
+    labelled,
+    ways_to_feed,
+    what_is_wrong,
+)
+from compute.progress import progress_bar
+from compute.registry import ModelEntry, ModelRegistry, open_embedder
+
+MINIMUM: Final = 40
+"""Pairs that a check on a dataset needs."""
+
+
+def check_on_record(registry: ModelRegistry, entry: ModelEntry, known: KnownModel | None) -> str:
+    """Compare answers on the probe images with those on record; a line that says so.
+
+    Raises
+    ------
+    ModelError
+        Where they differ; names the wrong colour order or normalisation where that is why.
+    """
+    if known is None or not known.probes:
+        return f"{entry.name}: no answers on record for this file, nothing to compare with."
+    check_probes(entry.name, entry.preprocessing, known.probes, partial(_embed_as, registry, entry))
+    return (
+        f"{entry.name}: answers on the probe images are those on record ({known.title}, fed "
+        f"{described(entry.preprocessing)})."
+    )
+
+
+def check_on_dataset(
+    data: Path,
+    registry: ModelRegistry,
+    entry: ModelEntry,
+    known: KnownModel | None,
+    dataset: str,
+    count: int,
+) -> Iterator[str]:
+    """Compare accuracy with what is published, and the way a model is fed with all others.
+
+    Raises
+    ------
+    ModelError
+        Where accuracy falls short, or another way to feed it sets pairs apart better.
+    """
+    if count < MINIMUM:
+        raise ModelError(f"--pairs {count}: expected {MINIMUM} or more.")
+    pairs = labelled(read_dataset(data, dataset), count)
+    title = f"{entry.name} on {dataset}"
+    published = known.published.get(dataset) if known is not None else None
+    embed_as = partial(_embed_as, registry, entry)
+    others = [way for way in ways_to_feed() if way != entry.preprocessing]
+    with progress_bar(f"check {title}", (1 + len(others)) * len(pairs.images), "image") as progress:
+        own = pairs.distances(embed_as(entry.preprocessing))
+        progress.update(len(pairs.images))
+        better = better_way(pairs, entry.preprocessing, own, embed_as, advance=progress.update)
+    if better is not None:
+        way, theirs, ours = better
+        raise ModelError(
+            f"{title}: the {what_is_wrong(entry.preprocessing, way)} seems wrong. Fed "
+            f"{described(entry.preprocessing)}, genuine and impostor pairs lie {ours:.2f} standard "
+            f"deviations apart; fed {described(way)} they lie {theirs:.2f} apart. Add it so, under "
+            "another name."
+        )
+    yield f"{title}: no other usual way to feed it sets {len(pairs.genuine)} pairs apart better."
+    found = accuracy(pairs, own, published and published / 100)
+    if found.published is None:
+        yield f"{title}: accuracy {found.measured:.2%} on {found.pairs} pairs; none is published."
+        return
+    said = (
+        f"{title}: accuracy {found.measured:.2%} on {found.pairs} pairs, published "
+        f"{found.published:.2%}"
+    )
+    if found.is_short:
+        raise ModelError(
+            f"{said}: short by more than {found.tolerance:.2%}, which chance and another alignment "
+            "explain. Check the file, and how its owner feeds and aligns."
+        )
+    yield f"{said} (within {found.tolerance:.2%})."
+
+
+def _embed_as(registry: ModelRegistry, entry: ModelEntry, way: Preprocessing) -> Embed:
+    """Return the model fed in another way; it is loaded when it is called."""
+
+    def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        fed = replace(entry, preprocessing=way)
+        return open_embedder(registry, fed, batch=DEFAULT_BATCH, threads=0)(images)
+
+    return embed
