@@ -86,7 +86,8 @@ def known_models() -> dict[str, KnownModel]:
 
 def known_by_hash(sha256: str) -> KnownModel | None:
     """Return the known model that a file is, by its hash."""
-    return next((known for known in known_models().values() if known.sha256 == sha256), None)
+    named = (known for known in known_models().values() if known.sha256)
+    return next((known for known in named if known.sha256 == sha256), None)
 
 
 def known_model(name: str) -> KnownModel:
