@@ -32,8 +32,15 @@ MINIMUM: Final = 40
 """Pairs that a check on a dataset needs."""
 
 
-def check_on_record(registry: ModelRegistry, entry: ModelEntry, known: KnownModel | None) -> str:
+def check_on_record(
+    registry: ModelRegistry, entry: ModelEntry, known: KnownModel | None
+) -> str | None:
     """Compare answers on the probe images with those on record; a line that says so.
+
+    Returns
+    -------
+    str or None
+        None where nothing is on record for this file.
 
     Raises
     ------
@@ -41,7 +48,7 @@ def check_on_record(registry: ModelRegistry, entry: ModelEntry, known: KnownMode
         Where they differ; names the wrong colour order or normalisation where that is why.
     """
     if known is None or not known.probes:
-        return f"{entry.name}: no answers on record for this file, nothing to compare with."
+        return None
     check_probes(entry.name, entry.preprocessing, known.probes, partial(_embed_as, registry, entry))
     return (
         f"{entry.name}: answers on the probe images are those on record ({known.title}, fed "

@@ -211,7 +211,9 @@ def _check(name: str, dataset: str | None = None, pairs: int = 0) -> None:
     registry.verify(entry)
     click.echo(f"{name}: file and behaviour are as they were when it was added.")
     known = known_by_hash(entry.file_sha256)
-    click.echo(check_on_record(registry, entry, known))
+    said = check_on_record(registry, entry, known)
+    if said is not None:
+        click.echo(said)
     if dataset is not None:
         data = site_settings().data_dir
         for line in check_on_dataset(data, registry, entry, known, dataset, pairs):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +21,16 @@ from PIL import Image
 
 from app.commands.compute import read_ids
 from app.settings import Settings
+from compute import known_models
 from compute.alignment import DETECTOR_FILE, TEMPLATE
 from compute.datasets import importing
 from compute.datasets.store import ImageRecord, PairRecord, image_sha256, write_dataset
-from tests import onnx_models
+from compute.embedding import OnnxEmbedder, Preprocessing
+from compute.files import sha256_of_file
+from compute.known_models import KnownModel
+from compute.model_checks import probe_distances
+from compute.probing import probe
+from tests import onnx_models, web_server
 
 
 @pytest.fixture
@@ -56,6 +65,8 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
         ["models", "list"],
         ["models", "add"],
         ["models", "verify"],
+        ["models", "pull"],
+        ["models", "card"],
         ["export"],
         ["import"],
     ],
@@ -95,6 +106,98 @@ def test_a_model_that_changed_does_not_verify(
     done = run(runner, "models", "verify", "toy")
     assert done.exit_code == 2
     assert f"Error: {copy}: SHA-256 is" in done.output
+
+
+@pytest.fixture
+def known(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KnownModel]:
+    """Return a known model with terms, the only one there is, on a server of the test."""
+    data = toy.read_bytes()
+    with web_server.running() as web:
+        web.files["/toy.onnx"] = data
+        known = KnownModel(
+            name="toy",
+            title="The toy",
+            licence="Toys",
+            source="a shelf",
+            url=web.url("/toy.onnx"),
+            sha256=hashlib.sha256(data).hexdigest(),
+            preprocessing=Preprocessing("bgr", (127.5,) * 3, (127.5,) * 3),
+            dimension=16,
+            terms="For play only.",
+            published={"lfw": 99.5},
+            figures="its box",
+        )
+        known = replace(known, probes=known_probes(toy, known))
+        monkeypatch.setattr(known_models, "known_models", lambda: {"toy": known})
+        yield known
+
+
+def known_probes(file: Path, known: KnownModel) -> tuple[float, ...]:
+    assert known.preprocessing is not None
+    io = probe(file, known.preprocessing)
+    return probe_distances(OnnxEmbedder(file, known.preprocessing, io, threads=1))
+
+
+def test_a_known_model_is_pulled_once_its_terms_are_agreed_to(
+    runner: FlaskCliRunner, known: KnownModel, settings: Settings
+) -> None:
+    for answer in ("", "n\n"):
+        done = runner.invoke(args=["models", "pull", "toy"], input=answer)
+        assert done.exit_code == 2
+        assert "For play only." in done.output
+        assert "not agreed to (--accept-licence does so)" in done.output
+    assert not (settings.data_dir / "models").exists()
+    done = runner.invoke(args=["models", "pull", "toy"], input="y\n")
+    assert done.exit_code == 0, done.output
+    assert "toy added: 16-D embeddings" in done.output
+    assert "toy: answers on the probe images are those on record" in done.output
+    again = run(runner, "models", "pull", "toy", "--accept-licence")
+    assert again.exit_code == 0
+    done = run(runner, "models", "pull", "other")
+    assert done.exit_code == 2
+    assert "'other' is not a known model; these can be pulled: toy" in done.output
+
+
+def test_a_known_file_that_is_fed_wrongly_is_named(
+    runner: FlaskCliRunner, known: KnownModel, toy: Path
+) -> None:
+    wrong = ("--mean", "127.5", "--std", "127.5")
+    added = run(runner, "models", "add", "mine", "--onnx", toy, *wrong)
+    assert added.exit_code == 0
+    assert "Warning: this file is The toy, which its owner feeds --color bgr" in added.output
+    assert (
+        run(runner, "models", "add", "toy", "--onnx", toy, "--color", "bgr", *wrong).exit_code == 0
+    )
+    done = run(runner, "models", "verify")
+    assert done.exit_code == 2
+    assert "Error: Model 'mine': the colour order is wrong" in done.output
+    assert "toy: answers on the probe images are those on record" in done.output
+    assert "Error: 1 of the models did not pass." in done.output
+
+
+def test_values_for_pixels_from_0_to_1_are_pointed_out(runner: FlaskCliRunner, toy: Path) -> None:
+    done = run(runner, "models", "add", "half", "--onnx", toy, "--mean", "0.5", "--std", "0.5")
+    assert done.exit_code == 0
+    assert "these look as if for x in 0..1. Multiply both by 255." in done.output
+
+
+def test_a_card_says_all_that_is_known(
+    runner: FlaskCliRunner, known: KnownModel, tmp_path: Path
+) -> None:
+    card = run(runner, "models", "card", "toy")
+    assert card.exit_code == 0
+    for said in ("known, not in the registry", "For play only.", "lfw 99.5 % (its box)", known.url):
+        assert said in card.output
+    file = tmp_path / "three.onnx"
+    file.write_bytes(onnx_models.toy(batch=3))
+    added = run(runner, "models", "add", "three", "--onnx", file, "--licence", "Mine")
+    assert "three: made for batches of 3, opened to any (checked row by row)." in added.output
+    card = run(runner, "models", "card", "three")
+    for said in ("Mine", "any batch", "made for batches of 3", sha256_of_file(file), "nothing yet"):
+        assert said in card.output
+    assert run(runner, "models", "card", "nobody").exit_code == 2
+    listed = run(runner, "models", "list", "--known").output
+    assert "The toy; Toys" in listed
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from flask import Flask
+from onnx import numpy_helper
 from sqlalchemy import select
 
 from app import create_app
@@ -22,10 +25,13 @@ from compute.alignment import LandmarkDetector, find_detector
 from compute.datasets import lfw
 from compute.datasets.importing import import_lfw
 from compute.datasets.store import read_dataset
-from compute.distances import cosine_distances
-from compute.embedding import Preprocessing
-from compute.errors import ImageError
+from compute.distances import cosine_distances, unit_vectors
+from compute.embedding import OnnxEmbedder, Preprocessing
+from compute.errors import ImageError, ModelError
 from compute.explanation import ROWS, OccludedFace, embed_occlusions, pair_deviations
+from compute.files import sha256_of_file
+from compute.known_models import known_by_hash
+from compute.model_verification import check_on_record
 from compute.occlusion import OcclusionSpec
 from compute.registry import ModelRegistry, open_embedder
 
@@ -112,6 +118,59 @@ def test_real_models_tell_people_apart(
     sides = [OccludedFace(embed(i[None])[0], embed_occlusions(embed, i, spec)) for i in images]
     for (method, side), row in pair_deviations(sides[0], sides[1], spec).items():
         assert np.abs(row - whole.deviations(method, side)).max() < 1e-5
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize(("name", "preprocessing"), [("ms1m", MS1M), ("casia", CASIA)])
+def test_copies_with_the_batch_baked_in_give_the_same_embeddings(
+    real: Path, data: Path, tmp_path: Path, name: str, preprocessing: Preprocessing, batch: int
+) -> None:
+    given = real / f"models/mobilefacenet_{name}.onnx"
+    registry = ModelRegistry(tmp_path)
+    baked = tmp_path / "baked.onnx"
+    model = onnx.load(given)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+    (reshape,) = (node for node in model.graph.node if node.op_type == "Reshape")
+    target = numpy_helper.from_array(np.array([batch, 128], dtype=np.int64), "baked")
+    model.graph.initializer.append(target)
+    reshape.input[1] = "baked"
+    onnx.save(model, baked)
+    images = np.asarray(read_dataset(data, "lfw").images[:10])
+    entries = [
+        registry.add(added, path, preprocessing=preprocessing)
+        for added, path in (("whole", given), ("baked", baked))
+    ]
+    assert [entry.io.batch for entry in entries] == [0, 0]
+    assert entries[1].changes == (
+        f"made for batches of {batch}, opened to any (checked row by row)",
+    )
+    rows = [
+        unit_vectors(open_embedder(registry, entry, batch=16, threads=2)(images))
+        for entry in entries
+    ]
+    assert np.abs(rows[0] - rows[1]).max() < 1e-5
+    # And at the file's own batch, had it not been opened
+    kept = OnnxEmbedder(baked, preprocessing, replace(entries[1].io, batch=batch), threads=2)
+    assert np.abs(unit_vectors(kept(images)) - rows[0]).max() < 1e-5
+
+
+@pytest.mark.parametrize(("name", "preprocessing"), [("ms1m", MS1M), ("casia", CASIA)])
+def test_a_real_model_that_is_fed_wrongly_is_named(
+    real: Path, tmp_path: Path, name: str, preprocessing: Preprocessing
+) -> None:
+    registry = ModelRegistry(tmp_path)
+    file = real / f"models/mobilefacenet_{name}.onnx"
+    known = known_by_hash(sha256_of_file(file))
+    right = registry.add("right", file, preprocessing=preprocessing)
+    assert "are those on record" in (check_on_record(registry, right, known) or "")
+    turned = Preprocessing("bgr", preprocessing.mean[::-1], preprocessing.std[::-1])
+    for added, fed, wrong in (
+        ("turned", turned, "colour order"),
+        ("scaled", Preprocessing("rgb", (0.0,) * 3, (255.0,) * 3), "normalisation"),
+    ):
+        entry = registry.add(added, file, preprocessing=fed)
+        with pytest.raises(ModelError, match=rf"the {wrong} is wrong.*with --color rgb"):
+            check_on_record(registry, entry, known)
 
 
 @pytest.fixture
