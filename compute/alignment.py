@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compute.errors import DatasetError, ImageError
-from compute.files import require_sha256
+from compute.files import require_sha256, sha256_of_file
 from compute.images import to_bgr
 from compute.occlusion import IMAGE_SIZE
+from compute.scrfd import Scrfd
 
 TEMPLATE: Final = np.array(
     [
@@ -30,29 +31,63 @@ each from the viewer's left (J. Deng et al., ArcFace, 2019; values of the author
 DETECTOR_FILE: Final = "face_detection_yunet_2026may.onnx"
 DETECTOR_SHA256: Final = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
 DETECTOR_SOURCE: Final = "OpenCV model zoo, models/face_detection_yunet (MIT licence)"
+SCRFD_SHA256: Final = {
+    "scrfd_10g": "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+    "scrfd_500m": "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a",
+}
+"""Other detectors, by the name under which ``flask models pull`` fetches them."""
+
 _SCORE_THRESHOLD: Final = 0.5
 
 
-def find_detector(folders: Sequence[Path]) -> Path:
-    """Return the first ``DETECTOR_FILE`` in ``folders``; ``DatasetError`` where none has it."""
+def find_detector(folders: Sequence[Path], asked: Path | None = None) -> Path:
+    """Return the detector's file: the one asked for, by name or path, else YuNet.
+
+    Parameters
+    ----------
+    folders
+        Where detectors lie; the first that has it wins.
+    asked
+        A file, or a name: ``yunet`` or one of ``SCRFD_SHA256``. None is ``yunet``.
+
+    Raises
+    ------
+    DatasetError
+        Where it is nowhere.
+    """
+    named = {"yunet": DETECTOR_FILE, **{name: f"{name}.onnx" for name in SCRFD_SHA256}}
+    name = "yunet" if asked is None else str(asked)
+    if name not in named:
+        return Path(name)
     for folder in folders:
-        if (folder / DETECTOR_FILE).is_file():
-            return folder / DETECTOR_FILE
+        if (folder / named[name]).is_file():
+            return folder / named[name]
     looked = ", ".join(str(folder) for folder in folders)
     raise DatasetError(
-        f"The face detector {DETECTOR_FILE} is in none of: {looked}. Fetch it from the "
-        f"{DETECTOR_SOURCE} and put it into the first folder, or name it with --detector FILE."
+        f"The face detector {named[name]} is in none of: {looked}. Fetch it (flask models pull "
+        f"{name}), or name a file with --detector FILE."
     )
 
 
 class LandmarkDetector:
-    """YuNet through ``cv2.FaceDetectorYN``; the file must have the pinned hash."""
+    """YuNet through ``cv2.FaceDetectorYN``, or SCRFD; the file must have a pinned hash.
+
+    Attributes
+    ----------
+    sha256
+        Hash of its file: what aligned faces depend on.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.sha256 = sha256_of_file(path) if path.is_file() else ""
+        self._yunet = None
+        if self.sha256 in SCRFD_SHA256.values():
+            self._scrfd = Scrfd(path)
+            return
         require_sha256(path, DETECTOR_SHA256, remedy=f"Fetch it again from the {DETECTOR_SOURCE}.")
         # OpenCV 5 says at load that its new engine has no other targets than the default.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        self._detector = cv2.FaceDetectorYN.create(
+        self._yunet = cv2.FaceDetectorYN.create(
             str(path), "", (IMAGE_SIZE, IMAGE_SIZE), score_threshold=_SCORE_THRESHOLD
         )
 
@@ -76,18 +111,26 @@ class LandmarkDetector:
             Where no face is found.
         """
         height, width = image.shape[:2]
-        self._detector.setInputSize((width, height))
-        _, faces = self._detector.detect(to_bgr(image))
-        if faces is None or len(faces) == 0:
+        found = self._faces(image)
+        if not len(found):
             raise ImageError(
-                f"{name}: no face found (YuNet, score {_SCORE_THRESHOLD} or more; {width} x "
-                f"{height} pixels). Check the picture; its pairs are skipped."
+                f"{name}: no face found ({'SCRFD' if self._yunet is None else 'YuNet'}, score "
+                f"{_SCORE_THRESHOLD} or more; {width} x {height} pixels). Check the picture; its "
+                "pairs are skipped."
             )
-        found = np.asarray(faces, dtype=np.float64)
         centres = found[:, 0:2] + found[:, 2:4] / 2
         nearest = np.argmin(np.hypot(*(centres - (width / 2, height / 2)).T))
-        # YuNet begins with the subject's right eye: the viewer's left, as the template does.
+        # Both begin with the subject's right eye: the viewer's left, as the template does.
         return found[nearest, 4:14].reshape(5, 2)
+
+    def _faces(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return faces as (N, 14 or more): x, y, width, height, landmarks."""
+        if self._yunet is None:
+            return self._scrfd.faces(image, score=_SCORE_THRESHOLD)
+        height, width = image.shape[:2]
+        self._yunet.setInputSize((width, height))
+        _, faces = self._yunet.detect(to_bgr(image))
+        return np.empty((0, 14)) if faces is None else np.asarray(faces, dtype=np.float64)
 
 
 def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:

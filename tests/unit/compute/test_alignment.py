@@ -141,6 +141,18 @@ def test_the_first_folder_with_the_detector_wins(tmp_path: Path) -> None:
         find_detector(folders[:1])
 
 
+def test_a_detector_is_asked_for_by_name_or_file(tmp_path: Path) -> None:
+    (tmp_path / DETECTOR_FILE).touch()
+    (tmp_path / "scrfd_10g.onnx").touch()
+    assert find_detector([tmp_path], Path("yunet")) == tmp_path / DETECTOR_FILE
+    assert find_detector([tmp_path], Path("scrfd_10g")) == tmp_path / "scrfd_10g.onnx"
+    assert find_detector([tmp_path], Path("a/file.onnx")) == Path("a/file.onnx")
+    with pytest.raises(
+        DatasetError, match=r"scrfd_500m\.onnx is in .*flask models pull scrfd_500m"
+    ):
+        find_detector([tmp_path], Path("scrfd_500m"))
+
+
 @pytest.fixture(scope="module")
 def detector() -> LandmarkDetector:
     folder = Settings.from_environment().real_data

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from compute.alignment import DETECTOR_FILE, DETECTOR_SHA256
+from compute.alignment import DETECTOR_FILE, DETECTOR_SHA256, SCRFD_SHA256
 from compute.datasets.catalogue import CATALOGUE
 from compute.demo import MODEL_PATH
 from compute.embedding import Preprocessing
@@ -81,6 +81,8 @@ def test_hashes_are_of_one_model_each() -> None:
 def test_the_records_agree_with_what_the_project_pins() -> None:
     detector = known_models()["yunet"]
     assert (detector.file, detector.sha256) == (DETECTOR_FILE, DETECTOR_SHA256)
+    for name, sha256 in SCRFD_SHA256.items():
+        assert (known_models()[name].file, known_models()[name].sha256) == (f"{name}.onnx", sha256)
     assert known_models()["demo"].sha256 == sha256_of_file(MODEL_PATH)
 
 
