@@ -35,3 +35,7 @@ class RunError(ComputeError):
 
 class ReleaseError(ComputeError):
     """A release that cannot be written, or one that cannot be believed."""
+
+
+class RemoteError(ComputeError):
+    """A black box that cannot be reached, or that answers otherwise than it must."""
