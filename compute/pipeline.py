@@ -9,20 +9,26 @@ from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compute.datasets.store import PairRecord, Skipped, StoredDataset, read_dataset
-from compute.distances import cosine_distances
-from compute.errors import EmbeddingError, RunError
-from compute.explanation import OccludedFace, embed_occlusions, pair_deviations
+from compute.errors import RunError
 from compute.files import exclusive
+from compute.judging import Deviations, EmbeddingJudge, Judge, Judged
+from compute.judging_by_distance import DistanceJudge
 from compute.occlusion import OcclusionSpec
 from compute.progress import progress_bar
 from compute.publish import OpenSet, Publisher
-from compute.registry import NAME, ModelEntry, ModelRegistry, open_embedder
+from compute.registry import (
+    NAME,
+    ModelEntry,
+    ModelRegistry,
+    gives_distances,
+    open_embedder,
+    open_scorer,
+)
 from compute.rendering import render
-from compute.runs import Embeddings, current_conditions, embed_dataset, load_or_start
-from compute.schedule import ImageCache, by_component, in_turn, planned_computations
+from compute.runs import current_conditions, load_or_start
+from compute.schedule import by_component, in_turn
 from compute.verification import VerificationMetrics, verify
 
 Stage = Literal["verify", "explain", "all"]
@@ -117,43 +123,50 @@ class Pipeline:
             self._publisher.model(entry)
             report = RunReport()
             report.skipped += self._dataset.skipped
-            embeddings = self._verify(entry, report)
+            judge = self._judge(entry)
+            judged = self._verify(entry, judge, report)
             if stage != "verify":
-                self._explain(entry, embeddings, selected, spec, report)
+                known = {pair.id for pair in judged.pairs}
+                usable = [pair for pair in selected if pair.id in known]
+                self._explain(entry, judge, usable, spec, report)
             return report
 
     def _folder(self, entry: ModelEntry) -> Path:
         return self._data / "runs" / self._dataset.name / entry.name
 
-    def _verify(self, entry: ModelEntry, report: RunReport) -> Embeddings:
-        """Embed every image and publish the evaluation, unless both are done."""
+    def _judge(self, entry: ModelEntry) -> Judge:
+        title, folder = f"{entry.name} on {self._dataset.name}", self._folder(entry)
+        if gives_distances(entry):
+            return DistanceJudge(
+                self._dataset, title, lambda batch: open_scorer(entry, batch=batch), folder
+            )
+        return EmbeddingJudge(
+            self._dataset,
+            title,
+            lambda batch, threads: open_embedder(
+                self._registry, entry, batch=batch, threads=threads
+            ),
+            folder,
+            dimension=entry.io.dimension,
+            memory=self._memory,
+        )
+
+    def _verify(self, entry: ModelEntry, judge: Judge, report: RunReport) -> Judged:
+        """Measure every pair and publish the evaluation, unless both are done."""
         title = f"{entry.name} on {self._dataset.name}"
         conditions = load_or_start(
             self._folder(entry),
             current_conditions(dataset_sha256=self._dataset.sha256, entry=entry),
         )
-        embed = open_embedder(
-            self._registry, entry, batch=conditions.batch, threads=conditions.threads
-        )
-        with progress_bar(f"embed {title}", len(self._dataset.images), "image") as progress:
-            embeddings = embed_dataset(
-                self._folder(entry),
-                embed,
-                self._dataset.images,
-                batch=conditions.batch,
-                advance=progress.update,
-            )
-        pairs, skipped = _usable(self._dataset, embeddings)
+        judged = judge.judge(batch=conditions.batch, threads=conditions.threads)
+        pairs, skipped = judged.pairs, judged.skipped
         report.skipped += skipped
         if self._publisher.has_evaluation(self._dataset.name, entry.name):
             report.lines.append(f"{title}: verified before, {len(pairs)} pairs.")
-            return embeddings
+            return judged
         _require_verifiable(title, pairs, skipped)
         verification = verify(
-            cosine_distances(
-                embeddings.rows[[pair.image1 for pair in pairs]],
-                embeddings.rows[[pair.image2 for pair in pairs]],
-            ),
+            judged.distances,
             np.array([pair.genuine for pair in pairs]),
             np.array([pair.fold for pair in pairs]),
         )
@@ -168,20 +181,19 @@ class Pipeline:
         }
         if fallbacks:
             report.lines.append(f"{title}: the confidence falls back on folds {fallbacks}.")
-        return embeddings
+        return judged
 
     def _explain(
         self,
         entry: ModelEntry,
-        embeddings: Embeddings,
-        selected: Sequence[PairRecord],
+        judge: Judge,
+        usable: Sequence[PairRecord],
         named: tuple[str, OcclusionSpec],
         report: RunReport,
     ) -> None:
-        """Explain the selected pairs that are not in the set yet, and publish each when it is."""
+        """Explain the pairs that are not in the set yet, and publish each when it is."""
         title = f"{entry.name} on {self._dataset.name}"
         name, spec = named
-        usable = [pair for pair in selected if not embeddings.failed_of(pair)]
         opened = self._publisher.open_set(
             self._dataset.name,
             entry.name,
@@ -191,64 +203,38 @@ class Pipeline:
             wanted=len(usable),
         )
         todo = by_component([pair for pair in usable if pair.id not in opened.explained])
-        embed = open_embedder(self._registry, entry, batch=opened.batch, threads=opened.threads)
-        capacity = int(self._memory // (spec.count * entry.io.dimension * 4))
-        uses = [(pair.image1, pair.image2) for pair in todo]
-        planned = planned_computations(uses, capacity)
-        failed: dict[int, str] = {}
-
-        with (
-            opened,
-            progress_bar(f"explain {title}", planned * spec.count, "forward") as progress,
-        ):
-
-            def counted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-                rows = embed(images)
-                progress.update(len(images))
-                return rows
-
-            def face(image: int) -> OccludedFace | None:
-                pixels = np.asarray(self._dataset.images[image])
-                try:
-                    occluded = embed_occlusions(counted, pixels, spec, batch=opened.batch)
-                except EmbeddingError as error:
-                    failed[image] = str(error)
-                    return None
-                return OccludedFace(embeddings.rows[image], occluded)
-
-            cache = ImageCache(uses, capacity, face)
-            skipped = []
-            for step, pair in enumerate(todo):
-                first, second = cache.get(step, uses[step])
-                if first is None or second is None:
-                    image = pair.image1 if first is None else pair.image2
-                    skipped.append(_skipped_pair(self._dataset, pair, image, failed[image]))
+        skipped: list[Skipped] = []
+        planned = judge.planned(todo, spec)
+        with opened, progress_bar(f"explain {title}", planned, "forward") as progress:
+            explained = judge.explain(
+                todo, spec, batch=opened.batch, threads=opened.threads, advance=progress.update
+            )
+            for step, (pair, deviations) in enumerate(explained):
+                if isinstance(deviations, Skipped):
+                    skipped.append(deviations)
                     continue
-                self._publish_explanation(opened, pair, (first, second), spec)
+                self._publish_explanation(opened, pair, deviations, spec)
                 progress.set_postfix(pairs=f"{step + 1}/{len(todo)}", refresh=False)
         if skipped:
             opened.settle(wanted=len(usable) - len(skipped))
             report.skipped += skipped
-        again = f"{cache.again} images embedded again" if cache.again else "no image twice"
         report.lines.append(
             f"{title}: {len(todo) - len(skipped)} pairs explained in set {name!r} "
-            f"({len(usable) - len(todo)} were before), {cache.computed} images under {spec.count} "
-            f"occlusions each, {again}."
+            f"({len(usable) - len(todo)} were before), {judge.told(spec)}."
         )
 
     def _publish_explanation(
         self,
         opened: OpenSet,
         pair: PairRecord,
-        faces: tuple[OccludedFace, OccludedFace],
+        deviations: Deviations,
         spec: OcclusionSpec,
     ) -> None:
         images = (
             np.asarray(self._dataset.images[pair.image1]),
             np.asarray(self._dataset.images[pair.image2]),
         )
-        rendered = render(pair_deviations(*faces, spec), spec, images)
-        opened.add(pair.id, rendered)
+        opened.add(pair.id, render(deviations, spec, images))
 
 
 def select_pairs(
@@ -290,23 +276,6 @@ def _require_verifiable(
             f"{title}: cannot be verified with {len(pairs)} usable pairs of {len(labels)} label(s) "
             f"in {len(folds)} fold(s), expected genuine and impostor pairs in two or more{why}."
         )
-
-
-def _usable(
-    dataset: StoredDataset, embeddings: Embeddings
-) -> tuple[list[PairRecord], list[Skipped]]:
-    pairs, skipped = [], []
-    for pair in dataset.pairs:
-        bad = embeddings.failed_of(pair)
-        if bad is None:
-            pairs.append(pair)
-        else:
-            skipped.append(_skipped_pair(dataset, pair, bad, embeddings.failed[bad]))
-    return pairs, skipped
-
-
-def _skipped_pair(dataset: StoredDataset, pair: PairRecord, image: int, reason: str) -> Skipped:
-    return Skipped(f"pair {pair.id}", f"{dataset.records[image].name}: {reason}")
 
 
 def _summary(metrics: VerificationMetrics, pairs: int) -> str:

@@ -1,4 +1,7 @@
-"""The registry of face verification models: a TOML file, and the ONNX files it pins by hash."""
+"""The registry of face verification models: a TOML file, and what it pins by hash.
+
+That is an ONNX file, or the answers of a black box behind a URL.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,17 @@ import tomli_w
 
 from compute import onnx_graph
 from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing
-from compute.errors import ModelError
+from compute.errors import ComputeError, ModelError
 from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
 from compute.intake import take_in
 from compute.probing import probe
+from compute.remote.service import (
+    RemoteEmbedder,
+    RemoteEndpoint,
+    RemoteScorer,
+    probe_service,
+    require_same,
+)
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -38,6 +48,9 @@ class ModelEntry:
         Hash of the file that was given, where it was changed on its way in; else empty.
     changes
         What was changed in it, in words.
+    endpoint
+        Where a black box answers over HTTP; there is no file then, and ``sha256`` is the
+        endpoint's.
 
     Fields with a default are written only where they say something: a registry without them, of an
     earlier version, reads as it did.
@@ -52,6 +65,7 @@ class ModelEntry:
     io: ModelIO
     given_sha256: str = ""
     changes: tuple[str, ...] = ()
+    endpoint: RemoteEndpoint | None = None
 
     @property
     def file_sha256(self) -> str:
@@ -60,7 +74,9 @@ class ModelEntry:
 
     @property
     def fed(self) -> dict[str, Any]:
-        """How the model is fed, as JSON: color, mean, std and layout."""
+        """How the model is fed, as JSON: color, mean, std and layout, or a black box's address."""
+        if self.endpoint:
+            return {"url": self.endpoint.url, "answers": self.endpoint.answers}
         return {
             "color": self.preprocessing.color,
             "mean": list(self.preprocessing.mean),
@@ -145,11 +161,7 @@ class ModelRegistry:
         ModelError
             For a name or a file that cannot be used, or a name that means another model.
         """
-        if not NAME.fullmatch(name) or "__" in name:
-            raise ModelError(
-                f"Model name {name!r}: expected 1 to 64 of a-z, 0-9, '-' and '_', beginning with a "
-                "letter or a digit, without '__'."
-            )
+        _require_name(name)
         if not onnx.is_file():
             raise ModelError(f"{onnx}: no such file. Check --onnx.")
         with exclusive(self._folder / ".lock", doing="changing the model registry"):
@@ -182,8 +194,56 @@ class ModelRegistry:
                 self._write({**entries, name: entry})
             return known or entry
 
+    def add_service(
+        self,
+        name: str,
+        endpoint: RemoteEndpoint,
+        *,
+        title: str = "",
+        licence: str = "",
+        source: str = "",
+    ) -> ModelEntry:
+        """Check a black box on fixed probe images and pin what it answers.
+
+        Adding the same service again changes how it is spoken to (batch, timeout, rate, key).
+
+        Raises
+        ------
+        ModelError, RemoteError
+            For a name or a service that cannot be used, or a name that means another model.
+        """
+        _require_name(name)
+        with exclusive(self._folder / ".lock", doing="changing the model registry"):
+            entries = self.entries()
+            known = entries.get(name)
+            if known is None:
+                pinned = probe_service(endpoint)
+            elif known.endpoint and known.endpoint.asks_as(endpoint):
+                pinned = replace(endpoint, **known.endpoint.pinned)
+                require_same(pinned)
+            else:
+                raise ModelError(
+                    f"Model {name!r} is in the registry already, with a file or another URL. "
+                    "Choose another name: published results belong to the old one."
+                )
+            entry = ModelEntry(
+                name=name,
+                title=title or (known.title if known else name),
+                licence=licence or (known.licence if known else ""),
+                source=source or (known.source if known else endpoint.url),
+                sha256=pinned.sha256,
+                preprocessing=Preprocessing(),
+                io=ModelIO("", "", "nhwc", pinned.batch, pinned.dimension),
+                endpoint=pinned,
+            )
+            self._write({**entries, name: entry})
+            return entry
+
     def verify(self, entry: ModelEntry) -> None:
         """Probe a model again; ``ModelError`` where it is not what was added."""
+        if entry.endpoint:
+            require_same(entry.endpoint)
+            return
         path = self.path(entry)
         model, _ = onnx_graph.read(path)
         found = probe(
@@ -239,8 +299,11 @@ class ModelRegistry:
                 ),
                 "io": ModelIO(**stored["io"]),
                 "changes": tuple(stored.get("changes", ())),
+                "endpoint": RemoteEndpoint.from_dict(stored["endpoint"])
+                if "endpoint" in stored
+                else None,
             }
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ComputeError) as error:
             raise ModelError(f"{self._file}, model {name!r}: {error}.") from error
         return ModelEntry(**{**stored, "name": name, **read})
 
@@ -259,10 +322,42 @@ def _require_same(known: ModelEntry, entry: ModelEntry) -> None:
         )
 
 
+def _require_name(name: str) -> None:
+    if not NAME.fullmatch(name) or "__" in name:
+        raise ModelError(
+            f"Model name {name!r}: expected 1 to 64 of a-z, 0-9, '-' and '_', beginning with a "
+            "letter or a digit, without '__'."
+        )
+
+
+def gives_distances(entry: ModelEntry) -> bool:
+    """Tell whether a model is a black box that gives distances and no embeddings."""
+    return entry.endpoint is not None and entry.endpoint.answers == "distances"
+
+
 def open_embedder(
     registry: ModelRegistry, entry: ModelEntry, *, batch: int, threads: int
-) -> OnnxEmbedder:
-    """Load a model of the registry after checking its file's hash."""
+) -> OnnxEmbedder | RemoteEmbedder:
+    """Open a model of the registry after checking its file's hash, or that its service is the same.
+
+    Raises
+    ------
+    ModelError
+        Also for a service that gives distances only.
+    """
+    if entry.endpoint:
+        if gives_distances(entry):
+            raise ModelError(f"Model {entry.name!r} gives distances, expected embeddings.")
+        require_same(entry.endpoint)
+        return RemoteEmbedder(replace(entry.endpoint, batch=batch))
     return OnnxEmbedder(
         registry.path(entry), entry.preprocessing, entry.io, batch=batch, threads=threads
     )
+
+
+def open_scorer(entry: ModelEntry, *, batch: int) -> RemoteScorer:
+    """Open a service that gives distances, after checking that it is the same."""
+    if entry.endpoint is None or not gives_distances(entry):
+        raise ModelError(f"Model {entry.name!r} gives embeddings, expected distances.")
+    require_same(entry.endpoint)
+    return RemoteScorer(replace(entry.endpoint, batch=batch))

@@ -25,9 +25,10 @@ class RenderedExplanation:
     Attributes
     ----------
     deviations
-        zlib of (5, K) float32, little-endian, rows I1, I2, II1, II2, III.
+        zlib of (5, K) float32, little-endian, rows I1, I2, II1, II2, III; NaN in rows of methods
+        that the model does not allow.
     scales
-        For each normalisation, max|S| of each row.
+        For each normalisation, max|S| of each row that there is.
     xmaps
         (112, 112, 3) uint8 RGB by name: I1, I2, II1, II2, III1, III2 (method, side).
     """
@@ -43,12 +44,14 @@ def render(
     spec: OcclusionSpec,
     images: tuple[NDArray[np.uint8], NDArray[np.uint8]],
 ) -> RenderedExplanation:
-    """Draw the X-Maps of a pair and pack its deviations.
+    """Draw the X-Maps of a pair and pack its deviations; rows that are not given become NaN.
 
     Everything is computed from the float32 values that are stored, so that whoever reads them back
     gets the same maps.
     """
-    return render_stored(np.stack([deviations[row] for row in ROWS]).astype("<f4"), spec, images)
+    absent = np.full(spec.count, np.nan)
+    rows = [deviations.get(row, absent) for row in ROWS]
+    return render_stored(np.stack(rows).astype("<f4"), spec, images)
 
 
 def render_stored(
@@ -56,11 +59,16 @@ def render_stored(
     spec: OcclusionSpec,
     images: tuple[NDArray[np.uint8], NDArray[np.uint8]],
 ) -> RenderedExplanation:
-    """Draw the X-Maps of a pair from its stored deviations, (5, K) in the order of ``ROWS``."""
+    """Draw the X-Maps of a pair from its stored deviations, (5, K) in the order of ``ROWS``.
+
+    A row of NaN belongs to a method that the model does not allow: it has neither scale nor X-Map.
+    """
     scales: dict[str, dict[str, float]] = {normalise: {} for normalise in NORMALISATIONS}
     xmaps: dict[str, NDArray[np.uint8]] = {}
     statuses: set[Status] = set()
     for (method, side), values in zip(ROWS, stored, strict=True):
+        if np.isnan(values).all():
+            continue
         for normalise in NORMALISATIONS:
             drawn = similarity_map(values, spec, normalise=normalise)
             scales[normalise][row_name(method, side)] = drawn.scale

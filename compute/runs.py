@@ -48,9 +48,9 @@ def current_conditions(*, dataset_sha256: str, entry: ModelEntry) -> Conditions:
         dataset_sha256=dataset_sha256,
         model_sha256=entry.sha256,
         fed=entry.fed,
-        engine=engine_name(),
+        engine=entry.endpoint.engine if entry.endpoint else engine_name(),
         batch=entry.io.batch or DEFAULT_BATCH,
-        threads=len(os.sched_getaffinity(0)),
+        threads=0 if entry.endpoint else len(os.sched_getaffinity(0)),
         code_version=VERSION,
     )
 

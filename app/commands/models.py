@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from flask.cli import AppGroup
 
+from app.commands.model_services import add_service, behind, require_one_kind
 from app.commands.outcome import fail, site_settings, teaching
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def models_list(*, known: bool) -> None:
 
     entries = ModelRegistry(site_settings().data_dir).entries()
     for entry in entries.values():
+        if entry.endpoint:
+            click.echo(f"{entry.name}: {behind(entry.endpoint)}, SHA-256 {entry.sha256}")
+            continue
         fed = entry.preprocessing
         batch = f"batch {entry.io.batch}" if entry.io.batch else "any batch"
         click.echo(
@@ -69,7 +73,7 @@ def models_pull(name: str, *, accept_licence: bool) -> None:
 
 @models.command("add")
 @click.argument("name")
-@click.option("--onnx", type=_FILE, required=True, help="The model, one image in, one vector out.")
+@click.option("--onnx", type=_FILE, help="The model, one image in, one vector out.")
 @click.option("--color", type=click.Choice(["rgb", "bgr"]), default="rgb", show_default=True)
 @click.option("--mean", default="0", show_default=True, help="M, or M,M,M in the model's order.")
 @click.option("--std", default="1", show_default=True, help="S, or S,S,S in the model's order.")
@@ -80,10 +84,17 @@ def models_pull(name: str, *, accept_licence: bool) -> None:
 @click.option("--title", default="", help="How the site calls it; NAME if left out.")
 @click.option("--licence", default="", help="Licence of the weights, shown on the site.")
 @click.option("--source", default="", help="Where the weights come from, shown on the site.")
+@click.option("--url", help="In place of a file: a service that speaks docs/black-box.md.")
+@click.option("--batch", type=int, help="Images per request, with --distances pairs. [--url]")
+@click.option("--distances", is_flag=True, help="The service gives distances only. [--url]")
+@click.option("--allow-private", is_flag=True, help="Allow http and private addresses. [--url]")
+@click.option("--key-env", help="Environment variable with the service's key. [--url]")
+@click.option("--timeout", type=float, help="Seconds for one request; 60. [--url]")
+@click.option("--rate", type=float, help="Requests per second at most. [--url]")
 @teaching
 def models_add(
     name: str,
-    onnx: Path,
+    onnx: Path | None,
     color: Literal["rgb", "bgr"],
     mean: str,
     std: str,
@@ -92,15 +103,24 @@ def models_add(
     title: str,
     licence: str,
     source: str,
+    url: str | None,
+    batch: int | None,
+    **manners: Any,
 ) -> None:
-    """Check an ONNX file and add it to the registry as NAME.
+    """Check an ONNX file, or a service behind a URL, and add it to the registry as NAME.
 
-    The model is fed (x - mean) / std with x in 0..255, aligned faces of 112 x 112. Weights in files
+    A file is fed (x - mean) / std with x in 0..255, aligned faces of 112 x 112. Weights in files
     beside it are taken in, and a batch that is fixed is opened where every row stays what it was.
+    A service gets the faces as PNG; docs/black-box.md tells how it is spoken to.
     """
     from compute.embedding import Preprocessing
     from compute.registry import ModelRegistry
 
+    require_one_kind(onnx, url, batch)
+    words = {"title": title, "licence": licence, "source": source}
+    if onnx is None:
+        add_service(name, url or "", batch or 0, words, **manners)
+        return
     try:
         preprocessing = Preprocessing(color, _channels(mean), _channels(std))
     except ValueError as error:
@@ -111,9 +131,7 @@ def models_add(
         preprocessing=preprocessing,
         layout=layout,
         output=output,
-        title=title,
-        licence=licence,
-        source=source,
+        **words,
     )
     _tell(entry)
 
@@ -209,7 +227,10 @@ def _check(name: str, dataset: str | None = None, pairs: int = 0) -> None:
     registry = ModelRegistry(site_settings().data_dir)
     entry = registry.get(name)
     registry.verify(entry)
-    click.echo(f"{name}: file and behaviour are as they were when it was added.")
+    what = "answers" if entry.endpoint else "file and behaviour"
+    click.echo(f"{name}: {what} are as they were when it was added.")
+    if entry.endpoint:
+        return
     known = known_by_hash(entry.file_sha256)
     said = check_on_record(registry, entry, known)
     if said is not None:

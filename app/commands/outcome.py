@@ -25,6 +25,7 @@ PIPELINE: Final = (
     "scipy",
     "tomli_w",
     "tqdm",
+    "urllib3",
 )
 """Libraries of the pipeline, which an environment that only serves the site does not have."""
 

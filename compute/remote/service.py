@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, Final
 
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.distances import cosine_distances
-from compute.embedding import probe_images
 from compute.errors import ModelError, RemoteError
+from compute.probing import probe_images
 from compute.remote.addresses import parse_url
 from compute.remote.protocol import (
     PROTOCOL,
@@ -74,13 +74,18 @@ class RemoteEndpoint:
         """What runs the model, as it is stored with results."""
         return f"HTTP black box, protocol {PROTOCOL}, {self.answers}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what the registry stores: never a key."""
-        return asdict(self)
+    @property
+    def pinned(self) -> dict[str, Any]:
+        """What was found out when the service was added."""
+        return {"dimension": self.dimension, "probes": self.probes}
+
+    def asks_as(self, other: RemoteEndpoint) -> bool:
+        """Tell whether both ask the same URL for the same kind of answer."""
+        return (self.url, self.answers) == (other.url, other.answers)
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> RemoteEndpoint:
-        """Read what ``to_dict`` gave; ``TypeError`` or ``KeyError`` for anything else."""
+        """Read what ``dataclasses.asdict`` gave: the registry's, which never holds a key."""
         return cls(
             **{
                 **stored,
@@ -129,10 +134,6 @@ class RemoteEmbedder:
         self._dimension = rows.shape[1]
         return rows
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._transport.close()
-
 
 class RemoteScorer:
     """Distances of pairs of images by a service that gives nothing else."""
@@ -163,10 +164,6 @@ class RemoteScorer:
         body = request_distances(images[used], [(renumbered[a], renumbered[b]) for a, b in pairs])
         data = self._transport.post(body, limit=largest_answer("distances", len(pairs)))
         return read_distances(data, len(pairs), url=self._url)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._transport.close()
 
 
 def probe_service(endpoint: RemoteEndpoint, transport: Transport | None = None) -> RemoteEndpoint:
@@ -200,11 +197,8 @@ def require_same(endpoint: RemoteEndpoint, transport: Transport | None = None) -
 def _probe_embeddings(endpoint: RemoteEndpoint, transport: Transport | None) -> RemoteEndpoint:
     images = probe_images()
     embed = RemoteEmbedder(endpoint, transport)
-    try:
-        together = embed(images)
-        alone = embed(images[:1])
-    finally:
-        embed.close()
+    together = embed(images)
+    alone = embed(images[:1])
     _require_values(endpoint, together)
     if not together.any(axis=1).all():
         raise ModelError(f"{endpoint.url}: gives a zero embedding for a probe image.")
@@ -218,11 +212,8 @@ def _probe_distances(endpoint: RemoteEndpoint, transport: Transport | None) -> R
     images = probe_images()
     same = [(place, place) for place in range(len(images))]
     score = RemoteScorer(endpoint, transport)
-    try:
-        distances = score(images, [*_probe_pairs(), *same])
-        alone = score(images, _probe_pairs()[:1])
-    finally:
-        score.close()
+    distances = score(images, [*_probe_pairs(), *same])
+    alone = score(images, _probe_pairs()[:1])
     _require_values(endpoint, distances)
     _require_steady(endpoint, float(abs(distances[0] - alone[0])))
     different, equal = distances[: -len(same)], distances[-len(same) :]

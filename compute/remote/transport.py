@@ -134,12 +134,6 @@ class Transport:
             "connection and run the command again: finished work is kept."
         )
 
-    def close(self) -> None:
-        """Close all connections."""
-        for pool in self._pools.values():
-            pool.close()
-        self._pools.clear()
-
     def _follow(self, body: bytes, limit: int, attempt: int) -> bytes:
         target = self._target
         for _ in range(_MOST_REDIRECTS + 1):

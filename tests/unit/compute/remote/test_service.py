@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http.server import ThreadingHTTPServer
 from typing import Any, get_args
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from app.settings import ROOT
 from compute.distances import cosine_distances
-from compute.embedding import probe_images
 from compute.errors import ComputeError, ModelError, RemoteError
 from compute.explanation import METHODS, explain_pair
 from compute.occlusion import OcclusionSpec
+from compute.probing import probe_images
 from compute.remote.protocol import Answers
 from compute.remote.service import (
     RemoteEmbedder,
@@ -57,7 +57,6 @@ def test_embeddings_come_in_batches_and_in_order(box: BlackBox) -> None:
     assert np.array_equal(found, toy_embeddings(images).astype(np.float32))
     assert [len(asked["images"]) for _, _, asked in box.seen] == [3, 3, 1]
     assert embed(images[:0]).shape == (0, 16)
-    embed.close()
 
 
 def test_distances_send_an_image_once_per_request(box: BlackBox) -> None:
@@ -70,7 +69,6 @@ def test_distances_send_an_image_once_per_request(box: BlackBox) -> None:
     first, second = (asked for _, _, asked in box.seen)
     assert (len(first["images"]), first["pairs"]) == (4, [[0, 1], [0, 2], [3, 0]])
     assert (len(second["images"]), second["pairs"]) == (1, [[0, 0]])
-    score.close()
 
 
 def test_what_the_service_refuses_is_nan(box: BlackBox) -> None:
@@ -80,17 +78,14 @@ def test_what_the_service_refuses_is_nan(box: BlackBox) -> None:
     assert np.isnan(embed(images)).any(axis=1).tolist() == [False, True, False]
     assert np.isnan(embed(images[1:2])).all()
     assert embed(images[1:2]).shape == (1, 16)
-    embed.close()
     score = RemoteScorer(endpoint(box, answers="distances"))
     assert np.isnan(score(images, [(0, 1), (0, 2)])).tolist() == [True, False]
-    score.close()
 
 
 def test_another_length_is_another_model(box: BlackBox) -> None:
     embed = RemoteEmbedder(endpoint(box, dimension=17))
     with pytest.raises(RemoteError, match="length 16, expected 17"):
         embed(faces(1))
-    embed.close()
 
 
 @pytest.mark.parametrize("answers", ["embeddings", "distances"])
@@ -102,7 +97,7 @@ def test_probing_pins_what_answers(box: BlackBox, answers: Any) -> None:
     assert len(pinned.sha256) == 64
     assert pinned.sha256 != replace(pinned, url="http://127.0.0.1/").sha256
     require_same(pinned)
-    assert RemoteEndpoint.from_dict(pinned.to_dict()) == pinned
+    assert RemoteEndpoint.from_dict(asdict(pinned)) == pinned
     box.embed = lambda images: toy_embeddings(images, seed=1)
     with pytest.raises(ModelError, match=r"moved by .* since it was added.*another name"):
         require_same(pinned)
@@ -158,7 +153,6 @@ def test_an_explanation_by_a_black_box_is_that_of_the_model(box: BlackBox) -> No
     first, second = faces(2)
     embed = RemoteEmbedder(endpoint(box, batch=16))
     found = explain_pair(embed, first, second, spec=spec, batch=16)
-    embed.close()
     expected = explain_pair(
         lambda images: toy_embeddings(images).astype(np.float32), first, second, spec=spec
     )

@@ -44,11 +44,7 @@ def opened(box: BlackBox, waits: Waits | None = None, **manners: Any) -> Transpo
 
 
 def post(box: BlackBox, waits: Waits | None = None, *, limit: int = 1000, **manners: Any) -> bytes:
-    transport = opened(box, waits, **manners)
-    try:
-        return transport.post(BODY, limit=limit)
-    finally:
-        transport.close()
+    return opened(box, waits, **manners).post(BODY, limit=limit)
 
 
 def once(reply: Reply, *, times: int = 1) -> Script:
@@ -73,7 +69,6 @@ def test_connections_are_kept(box: BlackBox) -> None:
         transport.post(BODY, limit=1000)
     (pool,) = transport._pools.values()
     assert (pool.num_connections, pool.num_requests) == (1, 3)
-    transport.close()
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
@@ -183,7 +178,6 @@ def test_requests_keep_their_distance(box: BlackBox) -> None:
     now[0] += 10
     transport.post(BODY, limit=1000)
     assert waits == [0.25, 0.25]
-    transport.close()
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -287,7 +281,6 @@ def test_a_redirect_into_the_own_network_is_refused(
             transport = Transport(f"https://faces.example:{outer.port}/", Manners())
             with pytest.raises(RemoteError, match=message):
                 transport.post(BODY, limit=1000)
-            transport.close()
     assert len(outer.seen) == 3
     assert inner.seen == []
 
@@ -302,7 +295,6 @@ def test_what_was_checked_is_what_is_connected_to(
     )
     for _ in range(3):
         transport.post(BODY, limit=1000)
-    transport.close()
     assert asked == ["faces.example"]
     assert box.seen[0][1]["Host"] == f"faces.example:{box.port}"
 
@@ -316,7 +308,6 @@ def test_the_next_attempt_takes_the_next_address(
         f"http://faces.example:{box.port}/model", Manners(allow_private=True), sleep=waits
     )
     transport.post(BODY, limit=1000)
-    transport.close()
     assert len(waits) == 1
 
 
@@ -328,16 +319,13 @@ def test_the_certificate_is_that_of_the_name(
     with serving(BlackBox(script=lambda _: OK), tls=authority) as box:
         good = Transport(f"https://faces.example:{box.port}/", manners)
         assert good.post(BODY, limit=1000) == b'{"fine": true}'
-        good.close()
         other = Transport(f"https://other.example:{box.port}/", manners)
         with pytest.raises(RemoteError, match="certificate cannot be trusted"):
             other.post(BODY, limit=1000)
-        other.close()
         monkeypatch.delenv("SSL_CERT_FILE")
         stranger = Transport(f"https://faces.example:{box.port}/", manners)
         with pytest.raises(RemoteError, match="SSL_CERT_FILE"):
             stranger.post(BODY, limit=1000)
-        stranger.close()
     assert len(box.seen) == 1
 
 

@@ -1,0 +1,197 @@
+"""How a model that gives embeddings judges and explains the pairs of a dataset.
+
+``compute/judging_by_distance.py`` is the same for services that give distances only; the pipeline
+takes either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.datasets.store import PairRecord, Skipped, StoredDataset
+from compute.distances import cosine_distances
+from compute.errors import EmbeddingError
+from compute.explanation import (
+    Embed,
+    Method,
+    OccludedFace,
+    Side,
+    embed_occlusions,
+    pair_deviations,
+)
+from compute.occlusion import OcclusionSpec
+from compute.progress import progress_bar
+from compute.runs import Embeddings, embed_dataset
+from compute.schedule import ImageCache, planned_computations
+
+Deviations = dict[tuple[Method, Side], NDArray[np.float64]]
+"""(K,) float64 for each method and side that the model allows (``pair_deviations``)."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The pairs of a dataset that a model can judge.
+
+    Attributes
+    ----------
+    pairs
+        Those with a distance, in the dataset's order.
+    distances
+        (N,) float64 in [0, 2], one per pair.
+    skipped
+        The others, and why.
+    """
+
+    pairs: list[PairRecord]
+    distances: NDArray[np.float64]
+    skipped: list[Skipped]
+
+
+class Judge(Protocol):
+    """Judges all pairs of a dataset, then explains some."""
+
+    def judge(self, *, batch: int, threads: int) -> Judged:
+        """Measure every pair; what was measured before is read back."""
+
+    def planned(self, pairs: Sequence[PairRecord], spec: OcclusionSpec) -> int:
+        """Return how many images, or pairs, the model will be asked for by ``explain``."""
+
+    def explain(
+        self,
+        pairs: Sequence[PairRecord],
+        spec: OcclusionSpec,
+        *,
+        batch: int,
+        threads: int,
+        advance: Callable[[int], object],
+    ) -> Iterator[tuple[PairRecord, Deviations | Skipped]]:
+        """Yield each pair with its deviations, or why it has none; to be called after ``judge``."""
+
+    def told(self, spec: OcclusionSpec) -> str:
+        """Return what ``explain`` asked the model for, in words."""
+
+
+class EmbeddingJudge:
+    """Judges by cosine distance (eq. 1) and explains by methods I, II and III from one pass.
+
+    Parameters
+    ----------
+    dataset
+        The images and pairs.
+    title
+        Model and dataset, for the progress bar.
+    open_embed
+        Opens the model at a batch and a number of threads.
+    folder
+        Where embeddings are kept.
+    dimension
+        D, the length of an embedding.
+    memory
+        Bytes that occluded embeddings may take.
+    """
+
+    def __init__(
+        self,
+        dataset: StoredDataset,
+        title: str,
+        open_embed: Callable[[int, int], Embed],
+        folder: Path,
+        *,
+        dimension: int,
+        memory: float,
+    ) -> None:
+        self._dataset = dataset
+        self._title = title
+        self._open = open_embed
+        self._folder = folder
+        self._dimension = dimension
+        self._memory = memory
+        self._embeddings = Embeddings(np.empty((0, dimension), np.float32), {})
+        self._computed = self._again = 0
+
+    def judge(self, *, batch: int, threads: int) -> Judged:
+        """Embed every image and measure every pair whose images both have an embedding."""
+        images = self._dataset.images
+        embed = self._open(batch, threads)
+        with progress_bar(f"embed {self._title}", len(images), "image") as progress:
+            self._embeddings = embed_dataset(
+                self._folder, embed, images, batch=batch, advance=progress.update
+            )
+        found = self._embeddings
+        pairs, skipped = [], []
+        for pair in self._dataset.pairs:
+            bad = found.failed_of(pair)
+            if bad is None:
+                pairs.append(pair)
+            else:
+                skipped.append(self._skipped(pair, bad, found.failed[bad]))
+        distances = np.empty(0)
+        if pairs:
+            distances = cosine_distances(
+                found.rows[[pair.image1 for pair in pairs]],
+                found.rows[[pair.image2 for pair in pairs]],
+            )
+        return Judged(pairs, distances, skipped)
+
+    def planned(self, pairs: Sequence[PairRecord], spec: OcclusionSpec) -> int:
+        """Return how many occluded images will be embedded."""
+        return planned_computations(_uses(pairs), self._capacity(spec)) * spec.count
+
+    def explain(
+        self,
+        pairs: Sequence[PairRecord],
+        spec: OcclusionSpec,
+        *,
+        batch: int,
+        threads: int,
+        advance: Callable[[int], object],
+    ) -> Iterator[tuple[PairRecord, Deviations | Skipped]]:
+        """Embed the occlusions of an image once, and use them for its pairs and all methods."""
+        embed = self._open(batch, threads)
+        failed: dict[int, str] = {}
+
+        def counted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            rows = embed(images)
+            advance(len(images))
+            return rows
+
+        def face(image: int) -> OccludedFace | None:
+            pixels = np.asarray(self._dataset.images[image])
+            try:
+                occluded = embed_occlusions(counted, pixels, spec, batch=batch)
+            except EmbeddingError as error:
+                failed[image] = str(error)
+                return None
+            return OccludedFace(self._embeddings.rows[image], occluded)
+
+        uses = _uses(pairs)
+        cache = ImageCache(uses, self._capacity(spec), face)
+        for step, pair in enumerate(pairs):
+            first, second = cache.get(step, uses[step])
+            self._computed, self._again = cache.computed, cache.again
+            if first is None or second is None:
+                image = pair.image1 if first is None else pair.image2
+                yield pair, self._skipped(pair, image, failed[image])
+            else:
+                yield pair, pair_deviations(first, second, spec)
+
+    def told(self, spec: OcclusionSpec) -> str:
+        """Return how many images were embedded."""
+        again = f"{self._again} images embedded again" if self._again else "no image twice"
+        return f"{self._computed} images under {spec.count} occlusions each, {again}"
+
+    def _capacity(self, spec: OcclusionSpec) -> int:
+        return int(self._memory // (spec.count * self._dimension * 4))
+
+    def _skipped(self, pair: PairRecord, image: int, reason: str) -> Skipped:
+        return Skipped(f"pair {pair.id}", f"{self._dataset.records[image].name}: {reason}")
+
+
+def _uses(pairs: Sequence[PairRecord]) -> list[tuple[int, int]]:
+    return [(pair.image1, pair.image2) for pair in pairs]
