@@ -28,7 +28,7 @@ class RenderedExplanation:
         zlib of (5, K) float32, little-endian, rows I1, I2, II1, II2, III; NaN in rows of methods
         that the model does not allow.
     scales
-        For each normalisation, max|S| of each row that there is.
+        For each normalisation, max|S| of each row; 0 where there is none.
     xmaps
         (112, 112, 3) uint8 RGB by name: I1, I2, II1, II2, III1, III2 (method, side).
     """
@@ -61,13 +61,16 @@ def render_stored(
 ) -> RenderedExplanation:
     """Draw the X-Maps of a pair from its stored deviations, (5, K) in the order of ``ROWS``.
 
-    A row of NaN belongs to a method that the model does not allow: it has neither scale nor X-Map.
+    A row of NaN belongs to a method that the model does not allow: its scale is 0, and it has no
+    X-Map.
     """
     scales: dict[str, dict[str, float]] = {normalise: {} for normalise in NORMALISATIONS}
     xmaps: dict[str, NDArray[np.uint8]] = {}
     statuses: set[Status] = set()
     for (method, side), values in zip(ROWS, stored, strict=True):
         if np.isnan(values).all():
+            for normalise in NORMALISATIONS:
+                scales[normalise][row_name(method, side)] = 0.0
             continue
         for normalise in NORMALISATIONS:
             drawn = similarity_map(values, spec, normalise=normalise)

@@ -29,8 +29,8 @@ MODEL_ROW: Final = record(
         FaceModel,
         MODEL,
         {
-            "dimension": "Length of an embedding",
-            "preprocessing": "How the model is fed: colour order, mean, standard deviation, layout",
+            "dimension": "Length of an embedding; 0 where the model gives distances only",
+            "preprocessing": "How the model is fed: colour order, mean, std and layout; or its URL",
         },
     ),
     title="Model",

@@ -33,8 +33,9 @@ class FaceModel(Base):
     source: Mapped[str] = mapped_column(String(1000))
     sha256: Mapped[str] = mapped_column(String(64))
     dimension: Mapped[int]
+    """Length of an embedding; 0 where the model gives distances only."""
     preprocessing: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Colour order, mean, std and layout, as in the registry."""
+    """Colour order, mean, std and layout, or URL and answers, as in the registry."""
 
 
 class Evaluation(Base):

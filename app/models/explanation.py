@@ -66,10 +66,18 @@ class Explanation(Base):
     status: Mapped[str] = mapped_column(String(16))
     """``flat`` where every deviation of the pair is below 1e-6."""
     deviations: Mapped[bytes] = mapped_column(LargeBinary)
-    """zlib of float32, little-endian: I side 1, I side 2, II side 1, II side 2, III."""
+    """zlib of float32, little-endian: I side 1, I side 2, II side 1, II side 2, III.
+
+    NaN for methods that the model does not allow.
+    """
     scales: Mapped[dict[str, Any]] = mapped_column(JSON)
     """``{normalise: {"I1": scale, "I2": ..., "II1": ..., "II2": ..., "III": ...}}``."""
     xmaps: Mapped[dict[str, str]] = mapped_column(JSON)
     """Keys of the X-Map PNGs in the media store: I1, I2, II1, II2, III1, III2."""
 
     explanation_set: Mapped[ExplanationSet] = relationship()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the model allows: II alone where it gives distances only."""
+        return tuple(method for method in ("I", "II", "III") if f"{method}1" in self.xmaps)

@@ -47,7 +47,8 @@ class Gallery:
     Attributes
     ----------
     evaluation
-        Of the dataset's most accurate model that explains anything in its default set.
+        Of the dataset's most accurate model that explains anything in its default set, by all
+        methods.
     spec
         What the faces were occluded with.
     genuine, impostor
@@ -93,7 +94,7 @@ def fetch_gallery(session: Session, dataset: str | None) -> Gallery | None:
         .join(ExplanationSet.evaluation)
         .join(Evaluation.dataset)
         .join(Evaluation.model)
-        .where(ExplanationSet.name == SET, EXPLAINS_SOMETHING)
+        .where(ExplanationSet.name == SET, EXPLAINS_SOMETHING, FaceModel.dimension > 0)
         .options(
             contains_eager(ExplanationSet.evaluation).contains_eager(Evaluation.dataset),
             contains_eager(ExplanationSet.evaluation).contains_eager(Evaluation.model),

@@ -89,7 +89,12 @@ class ReviewContext:
     skipped: bool
     now: int
     certainties: tuple[int, ...] = CERTAINTIES
-    methods: tuple[str, ...] = METHODS
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that there are X-Maps of."""
+        shown = self.candidate.xmaps if self.candidate else {}
+        return tuple(method for method in METHODS if f"{method}1" in shown)
 
     @property
     def shows_machine(self) -> bool:

@@ -51,6 +51,10 @@ _SET = record(
         ),
         "scales": _SCALES,
         "shared_scales": words(_SCALES, "The largest of all pairs of the set"),
+        "methods": words(
+            listing({**TEXT, "enum": ["I", "II", "III"]}),
+            "What the model allows; rows of other methods are 0",
+        ),
         "xmaps": words(by_name(URL), "X-Maps as PNG: I1, I2, II1, II2, III1, III2"),
     },
     title="ExplanationSet",
@@ -158,6 +162,7 @@ def _describe(pair: Pair, model: str, explained: ExplainedPair) -> dict[str, Any
         },
         "scales": explanation.scales,
         "shared_scales": queries.fetch_shared_scales(db.session(), explained.explanation_set),
+        "methods": list(explanation.methods),
         "xmaps": {
             side: url_for("media.picture", key=key, _external=True)
             for side, key in explanation.xmaps.items()

@@ -190,6 +190,16 @@ class Choice:
         """Return the same choice of another method."""
         return replace(self, method=method)
 
+    def with_method_of(self, methods: Sequence[str]) -> Choice:
+        """Return a choice of what a set holds: another method gives way to the first there is."""
+        return replace(
+            self,
+            method=self.method if self.method in methods else methods[0],
+            compare="none"
+            if self.compare in METHODS and self.compare not in methods
+            else self.compare,
+        )
+
     def size_weights(self, sizes: Sequence[int]) -> dict[int, float]:
         """Return the weight of each patch size that is used, relative to the default's."""
         given = dict(self.weights)

@@ -87,6 +87,8 @@ class ViewerContext:
         All sets of the model on the dataset, to choose from.
     command
         What to run where the pair is not verified or not explained.
+    wanted_method
+        The method that the URL asks for, which a model may not allow.
     """
 
     pair: Pair
@@ -98,6 +100,12 @@ class ViewerContext:
     spec: OcclusionSpec | None
     set_names: tuple[str, ...]
     command: str | None
+    wanted_method: str
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the chosen set holds."""
+        return self.explained.explanation.methods if self.explained else ()
 
     @property
     def shown_model(self) -> str | None:
@@ -139,8 +147,10 @@ def viewer_context(session: Session, pair_id: int, choice: Choice) -> ViewerCont
         explained = found.named(choice.spec)
         if explained is None:
             command = explain_command(pair, model, verified=result is not None, spec=choice.spec)
+    wanted = choice.method
     if explained:
         choice = choice.with_patches_of(explained.spec.patch_sizes)
+        choice = choice.with_method_of(explained.explanation.methods)
     return ViewerContext(
         pair=pair,
         choice=choice,
@@ -154,6 +164,7 @@ def viewer_context(session: Session, pair_id: int, choice: Choice) -> ViewerCont
         spec=explained.spec if explained else None,
         set_names=known,
         command=command,
+        wanted_method=wanted,
     )
 
 

@@ -26,6 +26,8 @@ def row_name(method: str, side: int) -> str:
 def unpack(stored: bytes, count: int) -> NDArray[np.float32]:
     """Return the deviations of ``Explanation.deviations``, (5, ``count``) float32.
 
+    Rows of methods that the model does not allow are NaN.
+
     Raises
     ------
     DeviationsError
@@ -65,10 +67,11 @@ class Quantised:
 
 
 def quantise(deviations: NDArray[np.float32], *, flat: bool) -> Quantised:
-    """Round deviations to 16 bits: the largest becomes 32767, a flat pair all zero."""
-    largest = 0.0 if flat else float(np.abs(deviations.astype(np.float64)).max(initial=0.0))
+    """Round deviations to 16 bits: the largest becomes 32767, a flat pair all zero, NaN zero."""
+    exact = np.nan_to_num(deviations.astype(np.float64))
+    largest = 0.0 if flat else float(np.abs(exact).max(initial=0.0))
     scale = largest / INT16_MAX
     if scale == 0:
         return Quantised(np.zeros(deviations.shape, dtype=np.int16), 0.0)
-    values = np.clip(np.rint(deviations.astype(np.float64) / scale), -INT16_MAX, INT16_MAX)
+    values = np.clip(np.rint(exact / scale), -INT16_MAX, INT16_MAX)
     return Quantised(values.astype(np.int16), scale)

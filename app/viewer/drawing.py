@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
+from app.errors import BadQuery, NotFound
 from app.media import MediaKeyError, MediaStore
 from app.models import FaceModel, Pair, Result
 from app.viewer import queries
@@ -127,6 +128,8 @@ def read_pair(
     NotFound
         For an unknown pair, model or set, and with the command to run where the pair is not
         explained yet.
+    BadQuery
+        For a patch size or a method that the set does not hold.
     """
     pair = queries.fetch_pair(session, pair_id)
     if not map_wanted and choice.view == "original" and choice.compare in ("none", "original"):
@@ -140,9 +143,21 @@ def read_pair(
         command = explain_command(pair, name, verified=result is not None, spec=choice.spec)
         raise NotFound(f"Pair {pair.id} is not explained by {name!r} yet. To do so: {command}")
     choice = choice.with_patches_of(explained.spec.patch_sizes)
+    _require_method(name, explained.explanation.methods, choice)
     return DrawnPair(
         pair, choice, result, explained, read_shared_scale(session, explained, choice), media
     )
+
+
+def _require_method(model: str, methods: Sequence[str], choice: Choice) -> None:
+    for parameter, value in (("method", choice.method), ("compare", choice.compare)):
+        if value in METHODS and value not in methods:
+            raise BadQuery(
+                f"{model!r} gives distances only, which allow no map of method {value}.",
+                parameter=parameter,
+                value=value,
+                allowed=methods,
+            )
 
 
 def read_shared_scale(session: Session, explained: ExplainedPair, choice: Choice) -> float | None:

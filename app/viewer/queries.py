@@ -128,7 +128,11 @@ def fetch_example(session: Session) -> tuple[Pair, str] | None:
         .join(FaceModel, FaceModel.id == Evaluation.model_id)
         .join(Pair, Pair.id == Explanation.pair_id)
         .join(Result, (Result.pair_id == Explanation.pair_id) & (Result.model_id == FaceModel.id))
-        .where(Explanation.status == "ok", ExplanationSet.name == "default")
+        .where(
+            Explanation.status == "ok",
+            ExplanationSet.name == "default",
+            FaceModel.dimension > 0,  # with all methods
+        )
         .order_by(Pair.mask_media.is_(None), Result.correct.desc(), Pair.id, FaceModel.name)
         .limit(1)
     ).first()
