@@ -25,6 +25,7 @@ from compute.datasets.store import (
     write_dataset,
 )
 from compute.explanation import ROWS
+from compute.pipeline import SPECS
 from compute.registry import ModelRegistry
 from tests.black_box import BlackBox, Reply, serving
 from tests.onnx_models import toy_embeddings
@@ -300,6 +301,7 @@ def test_the_key_is_stored_nowhere(
         ("--url https://example.org/", "--url needs --batch N"),
         ("--url https://example.org/ --onnx x.onnx --batch 4", "--onnx FILE or as --url URL"),
         ("--url https://example.org/ --batch 4 --color bgr", "--color belongs to --onnx"),
+        ("--url https://example.org/ --batch 4 --output x", "--output belongs to --onnx"),
         ("--onnx x.onnx --distances", "--distances belongs to --url"),
         ("--url https://example.org/ --batch 0", "--batch 0: expected 1 to 1024"),
         ("--url http://127.0.0.1:1/ --batch 4", "--allow-private"),
@@ -319,3 +321,70 @@ def test_models_that_are_not_added(
     assert message in refused.output
     assert "s3cret" not in refused.output
     assert ModelRegistry(settings.data_dir).entries() == {}
+
+
+@pytest.fixture
+def by_distance(
+    app: Flask, settings: Settings, box: BlackBox, monkeypatch: pytest.MonkeyPatch
+) -> Flask:
+    """Return a site with a model of embeddings and one of distances; both explain two pairs."""
+    monkeypatch.setitem(SPECS, "default", SPEC)
+    store(settings.data_dir, faces())
+    assert add(app, box, "--distances").exit_code == 0
+    assert add(app, box, name="whole").exit_code == 0
+    both = ("--model", "box", "--model", "whole")
+    done = flask(app, "compute", "--dataset", "demo", *both, "--pairs", f"{FIRST},{FIRST + 1}")
+    assert done.exit_code == 0, done.output
+    return app
+
+
+@on_sqlite
+def test_the_site_offers_what_distances_allow_and_says_so(
+    by_distance: Flask,
+) -> None:
+    client = by_distance.test_client()
+    page = f"/viewer/{FIRST}?model=box"
+    shown = client.get(page)
+    assert shown.status_code == 200
+    assert "gives distances only" in shown.text
+    assert "in place of method" not in shown.text
+    assert "shown in place of method III" in client.get(f"{page}&method=III").text
+    assert client.get(f"/viewer/{FIRST}?model=whole").text.count("gives distances only") == 0
+
+    address = f"/api/v1/pairs/{FIRST}/explanations/box"
+    (found,) = client.get(address).get_json()["sets"]
+    assert found["methods"] == ["II"]
+    assert set(found["xmaps"]) == {"II1", "II2"}
+    stored = np.frombuffer(client.get(f"{address}.bin").data, "<i2").reshape(5, -1)
+    assert [bool(row.any()) for row in stored] == [False, False, True, True, False]
+    (whole,) = client.get(f"/api/v1/pairs/{FIRST}/explanations/whole").get_json()["sets"]
+    assert whole["methods"] == ["I", "II", "III"]
+
+    picture = f"/viewer/{FIRST}/1.png?model=box&view=map"
+    assert client.get(f"{picture}&method=II").status_code == 200
+    for query in ("", "&method=I", "&method=III", "&method=II&compare=III"):
+        refused = client.get(picture + query)
+        assert refused.status_code == 400
+        assert "gives distances only" in refused.text
+
+    reviewed = client.get("/triage/queue?dataset=demo&model=box&below=1&reviewer=me")
+    assert reviewed.status_code == 200
+    for other in ("/", "/method", "/models", "/models/box/demo", "/explorer", "/api/docs"):
+        assert client.get(other).status_code == 200, other
+
+
+@on_sqlite
+def test_a_release_of_distances_comes_back_as_it_was(by_distance: Flask, tmp_path: Path) -> None:
+    app = by_distance
+    before = published(app, "box")
+    folder = tmp_path / "released"
+    out = flask(app, "export", "--dataset", "demo", "--model", "box", "--to", folder)
+    assert out.exit_code == 0, out.output
+    with app.app_context():
+        model = db.session.scalars(select(FaceModel).filter_by(name="box")).one()
+        db.session.delete(model)
+        db.session.commit()
+    assert published(app, "box") == ([], [])
+    back = flask(app, "import", folder)
+    assert back.exit_code == 0, back.output
+    assert published(app, "box") == before
