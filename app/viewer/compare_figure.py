@@ -123,6 +123,9 @@ def _draw_panel(
     if cell.explained is None:
         put_text(draw, corner, "not explained", SMALL, QUIET)
         return
+    if cell.lacks(rows.method):
+        put_text(draw, corner, "gives distances only", SMALL, QUIET)
+        return
     fitted = cell.fitting(choice.of_method(rows.method))
     shared = rows.scale if choice.scale == "shared" else None
     drawn = DrawnPair(cell.pair, fitted, cell.result, cell.explained, shared, media)

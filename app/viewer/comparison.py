@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -125,7 +126,7 @@ class Panel:
     api_url
         What scripts draw the panel from: the explanation's JSON.
     faces
-        The two sides; empty where the pair is not explained.
+        The two sides; empty where the pair is not explained, or not by this method.
     """
 
     cell: Cell
@@ -296,8 +297,9 @@ def largest_scale(maps: Sequence[SimilarityMap]) -> float:
 
 
 def _agreement(by_method: Sequence[Sequence[_Drawn]]) -> Agreement | None:
-    """Compare the models that explain a pair; None where there are fewer than two."""
-    explained = [[each for each in row if each[1]] for row in by_method]
+    """Compare the models that explain a pair by every method; None where fewer than two do."""
+    whole = [all(maps for _, maps in column) for column in zip(*by_method, strict=True)]
+    explained = [list(compress(row, whole)) for row in by_method]
     cells = [cell for cell, _ in explained[0]]
     if len(cells) < 2:
         return None
@@ -323,7 +325,7 @@ def _panel(cell: Cell, maps: Sequence[SimilarityMap], choice: Choice, limit: flo
     pair, model, explained = cell.pair, cell.model, cell.explained
     results = "" if pair.id == choice.pin else choice.results
     url = _address("viewer.pair", pair.id, choice.to_query(model=model.name, results=results))
-    if explained is None:
+    if explained is None or not maps:
         return Panel(cell, url)
     fitting = cell.fitting(choice)
     faces = []

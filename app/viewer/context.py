@@ -108,6 +108,11 @@ class ViewerContext:
         return self.explained.explanation.methods if self.explained else ()
 
     @property
+    def other_methods(self) -> list[tuple[str, str]]:
+        """Value and text of each method to compare with."""
+        return [(method, f"Method {method}") for method in self.methods]
+
+    @property
     def shown_model(self) -> str | None:
         """Title of the chosen model."""
         return self.result.model.title if self.result else None

@@ -42,12 +42,19 @@ class Cell:
         return explain_command(self.pair, self.model.name, verified=verified, spec=spec)
 
     def fitting(self, choice: Choice) -> Choice:
-        """Return a choice whose patches are those of the cell's set."""
-        return choice.with_patches_of(self.explained.spec.patch_sizes) if self.explained else choice
+        """Return a choice whose patches and methods are those of the cell's set."""
+        if self.explained is None:
+            return choice
+        fitting = choice.with_patches_of(self.explained.spec.patch_sizes)
+        return fitting.with_method_of(self.explained.explanation.methods)
+
+    def lacks(self, method: str) -> bool:
+        """Tell whether the model does not allow a method of the explanation that there is."""
+        return self.explained is not None and method not in self.explained.explanation.methods
 
     def maps(self, choice: Choice) -> tuple[SimilarityMap, ...]:
-        """Return the maps of both sides; none where the pair is not explained."""
-        if self.explained is None:
+        """Return the maps of both sides; none where the pair is not explained by the method."""
+        if self.explained is None or self.lacks(choice.method):
             return ()
         spec = self.explained.spec
         rows = unpack(self.explained.explanation.deviations, spec.count).astype(np.float64)

@@ -2,7 +2,6 @@
 
 import { bindKeys } from "./keys.js";
 
-const METHODS = ["I", "II", "III"];
 const STEP = 10;
 
 export function bindStageKeys(viewer) {
@@ -17,7 +16,7 @@ export function bindStageKeys(viewer) {
   };
   bindKeys({
     m: () => nextModel(form),
-    e: () => viewer.choose("method", METHODS[(METHODS.indexOf(choice.get("method")) + 1) % 3]),
+    e: () => nextMethod(viewer),
     h: () => viewer.peek(true),
     "[": () => blend(-STEP),
     "]": () => blend(STEP),
@@ -32,6 +31,14 @@ export function bindStageKeys(viewer) {
     if (event.key.toLowerCase() === "h") viewer.peek(false);
   });
   addEventListener("blur", () => viewer.peek(false));
+}
+
+/* A model of distances allows one method, and its form has no choice of them. */
+function nextMethod(viewer) {
+  const offered = [...viewer.form.querySelectorAll("[type=radio][name=method]")].map((field) => field.value);
+  if (offered.length === 0) return false;
+  viewer.choose("method", offered[(offered.indexOf(viewer.choice.get("method")) + 1) % offered.length]);
+  return true;
 }
 
 function nextModel(form) {

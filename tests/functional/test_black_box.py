@@ -348,6 +348,8 @@ def test_the_site_offers_what_distances_allow_and_says_so(
     assert shown.status_code == 200
     assert "gives distances only" in shown.text
     assert "in place of method" not in shown.text
+    assert "II only" in shown.text
+    assert "Method III</option>" not in shown.text
     assert "shown in place of method III" in client.get(f"{page}&method=III").text
     assert client.get(f"/viewer/{FIRST}?model=whole").text.count("gives distances only") == 0
 
@@ -367,6 +369,12 @@ def test_the_site_offers_what_distances_allow_and_says_so(
         assert refused.status_code == 400
         assert "gives distances only" in refused.text
 
+    compared = client.get(f"/viewer/{FIRST}/compare")
+    assert compared.status_code == 200
+    assert compared.text.count("none: box gives distances only") == 2  # in the rows of I and III
+    only = client.get(f"/viewer/{FIRST}/compare?method=II")
+    assert (only.status_code, "gives distances only" in only.text) == (200, False)
+    assert client.get(f"/viewer/{FIRST}/compare/figure.png").status_code == 200
     reviewed = client.get("/triage/queue?dataset=demo&model=box&below=1&reviewer=me")
     assert reviewed.status_code == 200
     for other in ("/", "/method", "/models", "/models/box/demo", "/explorer", "/api/docs"):
