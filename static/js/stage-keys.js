@@ -36,7 +36,7 @@ export function bindStageKeys(viewer) {
 /* A model of distances allows one method, and its form has no choice of them. */
 function nextMethod(viewer) {
   const offered = [...viewer.form.querySelectorAll("[type=radio][name=method]")].map((field) => field.value);
-  if (offered.length === 0) return false;
+  if (offered.length < 2) return false;
   viewer.choose("method", offered[(offered.indexOf(viewer.choice.get("method")) + 1) % offered.length]);
   return true;
 }

@@ -348,7 +348,7 @@ def test_the_site_offers_what_distances_allow_and_says_so(
     assert shown.status_code == 200
     assert "gives distances only" in shown.text
     assert "in place of method" not in shown.text
-    assert "II only" in shown.text
+    assert "<span>II only</span>" in shown.text
     assert "Method III</option>" not in shown.text
     assert "shown in place of method III" in client.get(f"{page}&method=III").text
     assert client.get(f"/viewer/{FIRST}?model=whole").text.count("gives distances only") == 0
