@@ -89,7 +89,7 @@ def models_pull(name: str, *, accept_licence: bool) -> None:
 @click.option("--distances", is_flag=True, help="The service gives distances only. [--url]")
 @click.option("--allow-private", is_flag=True, help="Allow http and private addresses. [--url]")
 @click.option("--key-env", help="Environment variable with the service's key. [--url]")
-@click.option("--timeout", type=float, help="Seconds for one request; 60. [--url]")
+@click.option("--timeout", type=float, help="Seconds to wait for an answer; 60. [--url]")
 @click.option("--rate", type=float, help="Requests per second at most. [--url]")
 @teaching
 def models_add(

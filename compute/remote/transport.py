@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from app.version import VERSION
 from compute.errors import RemoteError
+from compute.progress import note
 from compute.remote.addresses import Target, parse_url, redirected, resolve
 
 ATTEMPTS: Final = 6
@@ -24,6 +25,8 @@ ATTEMPTS: Final = 6
 LONGEST_WAIT: Final = 600.0
 """Seconds that a service may ask to be left alone for."""
 _FIRST_WAIT: Final = 0.5
+_LONG: Final = 4.0
+"""Seconds from which a wait is announced."""
 _CONNECT_SECONDS: Final = 10.0
 _MOST_REDIRECTS: Final = 3
 _CHUNK: Final = 1 << 16
@@ -42,7 +45,7 @@ class Manners:
     allow_private
         Whether http, and addresses that are not on the public internet, are allowed.
     timeout
-        Seconds for one request, from the first byte sent to the last one read.
+        Seconds that a service may be silent, and that its answer may take to arrive.
     rate
         Requests per second at most; 0 for as many as it answers.
     key_env
@@ -128,7 +131,10 @@ class Transport:
                         "seconds. Run the command again then: finished work is kept."
                     ) from error
                 if attempt + 1 < ATTEMPTS:
-                    self._sleep(max(_FIRST_WAIT * 2**attempt, error.wait))
+                    seconds = max(_FIRST_WAIT * 2**attempt, error.wait)
+                    if seconds >= _LONG:
+                        note(f"{self._target}: {reason}. Trying again in {seconds:.0f} seconds.")
+                    self._sleep(seconds)
         raise RemoteError(
             f"{self._target}: {reason}, {ATTEMPTS} times in a row. Mend the service or the "
             "connection and run the command again: finished work is kept."

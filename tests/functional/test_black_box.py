@@ -119,7 +119,7 @@ def published(app: Flask, model: str) -> tuple[list[Any], list[Any]]:
         return [tuple(row) for row in results], [tuple(row) for row in explanations]
 
 
-on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 KINDS: Final[dict[str, tuple[str, ...]]] = {"embeddings": (), "distances": ("--distances",)}
 

@@ -97,11 +97,14 @@ def test_what_will_not_pass_is_not_tried_again(box: BlackBox, status: int) -> No
     assert status == 304 or "such model" in str(caught.value)
 
 
-def test_retry_after_is_honoured_as_a_number_or_a_date(box: BlackBox) -> None:
+def test_retry_after_is_honoured_as_a_number_or_a_date(
+    box: BlackBox, capsys: pytest.CaptureFixture[str]
+) -> None:
     waits = Waits()
     box.script = once(Reply(429, headers={"Retry-After": "7"}))
     post(box, waits)
     assert waits == [7]
+    assert "Trying again in 7 seconds" in capsys.readouterr().err
     box.seen.clear()
     box.script = once(
         Reply(503, headers={"Retry-After": formatdate(time.time() + 30, usegmt=True)})
