@@ -9,6 +9,7 @@ from typing import Any
 from compute.known_models import KnownModel
 from compute.model_checks import described
 from compute.registry import ModelEntry
+from compute.remote.service import RemoteEndpoint
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ def _lines(
     yield "licence", (entry and entry.licence) or (known.licence if known else "") or "not stated"
     yield "terms", known.terms if known else ""
     yield "source", facts.source
-    if entry is not None:
+    if entry is not None and entry.endpoint is not None:
+        yield from _of_the_service(entry.endpoint)
+        yield "SHA-256", f"{entry.sha256} (of the address and of what it answers to the probes)"
+    elif entry is not None:
         yield from _of_the_file(entry)
     else:
         yield "state", "known, not in the registry"
@@ -58,6 +62,17 @@ def _lines(
         )
     if entry is not None and not measured:
         yield "measured", "nothing yet: flask compute --dataset NAME --model " + entry.name
+
+
+def _of_the_service(endpoint: RemoteEndpoint) -> Iterator[tuple[str, str]]:
+    manners = endpoint.manners
+    pace = f", {manners.rate:g} requests per second at most" if manners.rate else ""
+    yield "answers", f"{endpoint.url}, batch {endpoint.batch}{pace}"
+    if endpoint.dimension:
+        yield "output", f"{endpoint.dimension}-D embeddings"
+    else:
+        yield "output", "distances only: explained by method II, not by I and III"
+    yield "key", f"in the environment variable {manners.key_env}" if manners.key_env else ""
 
 
 def _of_the_file(entry: ModelEntry) -> Iterator[tuple[str, str]]:

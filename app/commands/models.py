@@ -230,6 +230,8 @@ def _check(name: str, dataset: str | None = None, pairs: int = 0) -> None:
     what = "answers" if entry.endpoint else "file and behaviour"
     click.echo(f"{name}: {what} are as they were when it was added.")
     if entry.endpoint:
+        if dataset is not None:
+            click.echo(f"{name}: a service prepares its pictures itself, so --dataset has no use.")
         return
     known = known_by_hash(entry.file_sha256)
     said = check_on_record(registry, entry, known)

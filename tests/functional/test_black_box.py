@@ -169,6 +169,10 @@ def test_a_service_that_gives_distances_is_explained_by_method_two(
     done = compute(app, "--spec", spec)
     assert done.exit_code == 0, done.output
     assert "method II only: methods I and III need embeddings" in done.output
+    card = flask(app, "models", "card", "box").output
+    assert f"{box.url}, batch 4" in card
+    assert "distances only: explained by method II" in card
+    assert "8 explained" in card
     results, explanations = published(app, "box")
     for pair, result, (_, stored, scales, xmaps, status) in zip(
         pairs(), results, explanations, strict=True
