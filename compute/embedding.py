@@ -91,7 +91,10 @@ def load(path: Path, *, threads: int, data: bytes | None = None) -> Any:
     options.log_severity_level = 4  # what fails is raised, too, and told once
     try:
         return onnxruntime.InferenceSession(
-            str(path) if data is None else data, options, providers=["CPUExecutionProvider"]
+            str(path) if data is None else data,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # which would print, and try the same again
         )
     except Exception as error:
         raise ModelError(

@@ -1,7 +1,7 @@
 """Is a model fed as it was trained? Fixed probes, a dataset at hand, and the other ways to feed it.
 
-Accuracy hides a wrong colour order: on LFW it costs a good model a quarter of a percent. How far
-genuine and impostor distances lie apart shows it, pair for pair.
+Accuracy hides a wrong colour order: on LFW it may cost a good model nothing. How far genuine and
+impostor distances lie apart shows it, pair for pair.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NORMALISATIONS: Final[tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]] =
 _PROBE_TOLERANCE: Final = 5e-5  # processors sum in different orders
 _PUBLISHED_TOLERANCE: Final = 0.005  # alignment and flips differ from the owner's
 _RESAMPLES: Final = 400
-_SURE: Final = 0.01  # share of resamples in which the other way is no better
+_SURE: Final = 0.025  # share of resamples in which the other way is no better
 _BETTER: Final = 1.01  # and by how much it is, at least: 127.5 and 128 are one
 
 
@@ -59,12 +59,14 @@ def described(preprocessing: Preprocessing) -> str:
 
 def what_is_wrong(given: Preprocessing, right: Preprocessing) -> str:
     """Name what two ways to feed a model differ in."""
+    return " and ".join(_differences(given, right))
+
+
+def _differences(given: Preprocessing, right: Preprocessing) -> list[str]:
     order = given.color != right.color
     turned = -1 if order else 1
     scale = (given.mean, given.std) != (right.mean[::turned], right.std[::turned])
-    if order and scale:
-        return "colour order and normalisation"
-    return "colour order" if order else "normalisation"
+    return [*(["colour order"] if order else []), *(["normalisation"] if scale else [])]
 
 
 def probe_distances(embed: Embed) -> tuple[float, ...]:
@@ -98,7 +100,7 @@ def check_probes(
             continue
         if np.abs(np.array(distances) - wanted).max() <= _PROBE_TOLERANCE:
             raise ModelError(
-                f"Model {name!r}: the {what_is_wrong(fed, way)} is wrong. It is fed "
+                f"Model {name!r}: wrong {what_is_wrong(fed, way)}. It is fed "
                 f"{described(fed)}, and its answers on the probe images are off by {off:.3f}; with "
                 f"{described(way)} they are those on record. Add it so, under another name."
             )
@@ -167,7 +169,7 @@ def better_way(
     """Return the way to feed a model that sets pairs apart better than how it is fed, if any.
 
     Every other way is compared with the given one on the same pairs, resampled with replacement
-    (seeded); it is better where it is so in 99 % of the samples, by 1 % or more.
+    (seeded); it is better where it is so in 39 of 40 samples, by 1 % or more.
 
     Parameters
     ----------
@@ -181,7 +183,7 @@ def better_way(
     The best such way, its d' and the d' of the way it is fed; None where none is better.
     """
     drawn = _resampled(pairs.genuine)
-    best: tuple[Preprocessing, float] | None = None
+    better_ones: list[tuple[Preprocessing, float]] = []
     for way in ways_to_feed():
         if way == fed:
             continue
@@ -196,10 +198,17 @@ def better_way(
             > _BETTER * separation(own[rows], pairs.genuine[rows])
             for rows in drawn
         ]
-        reached = separation(other, pairs.genuine)
-        if np.mean(better) >= 1 - _SURE and (best is None or reached > best[1]):
-            best = (way, reached)
-    return None if best is None else (*best, separation(own, pairs.genuine))
+        if np.mean(better) >= 1 - _SURE:
+            better_ones.append((way, separation(other, pairs.genuine)))
+    if not better_ones:
+        return None
+    most = max(reached for _, reached in better_ones)
+    # Of those as good as the best, the one that changes least.
+    way, reached = min(
+        (each for each in better_ones if each[1] * _BETTER >= most),
+        key=lambda each: (len(_differences(fed, each[0])), -each[1]),
+    )
+    return way, reached, separation(own, pairs.genuine)
 
 
 @dataclass(frozen=True)

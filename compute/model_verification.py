@@ -85,7 +85,7 @@ def check_on_dataset(
     if better is not None:
         way, theirs, ours = better
         raise ModelError(
-            f"{title}: the {what_is_wrong(entry.preprocessing, way)} seems wrong. Fed "
+            f"{title}: probably wrong {what_is_wrong(entry.preprocessing, way)}. Fed "
             f"{described(entry.preprocessing)}, genuine and impostor pairs lie {ours:.2f} standard "
             f"deviations apart; fed {described(way)} they lie {theirs:.2f} apart. Add it so, under "
             "another name."

@@ -148,7 +148,8 @@ def open_batch(model: ModelProto, input_name: str, shape: Shape) -> ModelProto |
         value.type.tensor_type.ClearField("shape")
     try:
         return opened if _reopen_all(opened, input_name, shape) else None
-    except onnx.shape_inference.InferenceError:
+    except (onnx.shape_inference.InferenceError, ValueError):
+        # Shapes that cannot be inferred, names that are no text: the batch stays as it is.
         return None
 
 

@@ -170,7 +170,7 @@ def test_a_known_file_that_is_fed_wrongly_is_named(
     )
     done = run(runner, "models", "verify")
     assert done.exit_code == 2
-    assert "Error: Model 'mine': the colour order is wrong" in done.output
+    assert "Error: Model 'mine': wrong colour order" in done.output
     assert "toy: answers on the probe images are those on record" in done.output
     assert "Error: 1 of the models did not pass." in done.output
 

@@ -169,7 +169,7 @@ def test_a_real_model_that_is_fed_wrongly_is_named(
         ("scaled", Preprocessing("rgb", (0.0,) * 3, (255.0,) * 3), "normalisation"),
     ):
         entry = registry.add(added, file, preprocessing=fed)
-        with pytest.raises(ModelError, match=rf"the {wrong} is wrong.*with --color rgb"):
+        with pytest.raises(ModelError, match=rf"wrong {wrong}\..*with --color rgb"):
             check_on_record(registry, entry, known)
 
 

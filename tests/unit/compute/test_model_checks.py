@@ -92,7 +92,7 @@ def test_answers_on_record_name_what_is_wrong(
 ) -> None:
     expected = probe_distances(embed_as(right))
     check_probes("toy", right, expected, embed_as)
-    wanted = rf"'toy': the {name} is wrong.*with {described(right)} they"
+    wanted = rf"'toy': wrong {name}\..*with {described(right)} they"
     with pytest.raises(ModelError, match=wanted):
         check_probes("toy", given, expected, embed_as)
 
