@@ -2,7 +2,7 @@
 
 ``<data>/datasets/<name>/`` holds ``images.npy`` (M, 112, 112, 3) uint8 RGB, ``images.csv``,
 ``pairs.csv``, ``skipped.csv``, perhaps ``masks.npy`` (Q, 112, 112) bool, and ``dataset.json``,
-which names the hash of each file.
+which names the hash of each file and, where the catalogue does not, says what the dataset is.
 """
 
 from __future__ import annotations
@@ -13,14 +13,20 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.datasets.catalogue import facts_of
+from compute.datasets.catalogue import (
+    CATALOGUE,
+    DatasetFacts,
+    own_block,
+    require_name,
+)
+from compute.datasets.pairs import FOLDS
 from compute.errors import DatasetError, HashMismatchError
 from compute.files import require_sha256, sha256_of_file, write_array, write_json, write_whole
 from compute.occlusion import IMAGE_SHAPE
@@ -53,6 +59,16 @@ class PairRecord:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What is said of a dataset of one's own, for the site; what is left empty gets a default."""
+
+    title: str = ""
+    licence: str = ""
+    source: str = ""
+    images_of: str = ""
+
+
+@dataclass(frozen=True)
 class Skipped:
     """Something left out, and why: an image by name, or a pair by id."""
 
@@ -75,7 +91,7 @@ class StoredDataset:
         (Q, 112, 112) bool: what really differs in a pair, where the dataset knows it.
     """
 
-    name: str
+    facts: DatasetFacts
     sha256: str
     origin: dict[str, Any]
     images: NDArray[np.uint8]
@@ -83,6 +99,11 @@ class StoredDataset:
     pairs: list[PairRecord]
     skipped: list[Skipped]
     masks: NDArray[np.bool_] | None
+
+    @property
+    def name(self) -> str:
+        """The name that it is stored and published under."""
+        return self.facts.name
 
 
 def image_sha256(image: NDArray[np.uint8]) -> str:
@@ -92,12 +113,61 @@ def image_sha256(image: NDArray[np.uint8]) -> str:
 
 def dataset_folder(data: Path, name: str) -> Path:
     """Return where a dataset is stored, whether it is there or not."""
-    return data / "datasets" / facts_of(name).name
+    return data / "datasets" / require_name(name)
 
 
 def is_imported(data: Path, name: str) -> bool:
     """Tell whether a dataset is in the store."""
     return (dataset_folder(data, name) / "dataset.json").is_file()
+
+
+def own_names(data: Path) -> list[str]:
+    """Return the names of the imported datasets that the catalogue does not know, sorted."""
+    found = sorted((data / "datasets").glob("*/dataset.json"))
+    return [path.parent.name for path in found if path.parent.name not in CATALOGUE]
+
+
+def facts_of(data: Path, name: str) -> DatasetFacts:
+    """Return what is known of a dataset: by the catalogue, or since its import.
+
+    Raises
+    ------
+    DatasetError
+        For a name that is neither in the catalogue nor imported; lists those that are.
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    own = own_names(data)
+    if name not in own:
+        raise DatasetError(
+            f"Unknown dataset {name!r}: expected one of {', '.join([*CATALOGUE, *own])}. One of "
+            "your own is imported with: flask datasets import NAME --images FOLDER --pairs FILE.csv"
+        )
+    stored = _summary(data, name).get("facts")
+    try:
+        facts = DatasetFacts(**(stored or {}))
+    except TypeError:
+        facts = None
+    if facts is None or facts.name != name:
+        raise DatasetError(
+            f"{dataset_folder(data, name)}/dataset.json: it says {stored!r:.200} of the dataset, "
+            f"expected the facts of {name}. {_remedy(data, name)}"
+        )
+    return facts
+
+
+def own_facts(data: Path, name: str, pairs: int, said: Said) -> DatasetFacts:
+    """Return the facts of a new dataset of one's own, with pair ids that no other here has."""
+    taken = {facts_of(data, own).first_pair_id for own in own_names(data)}
+    return DatasetFacts(
+        name=require_name(name),
+        first_pair_id=own_block(name, taken),
+        pairs=pairs,
+        title=said.title or name,
+        licence=said.licence or "Not stated at import.",
+        source=said.source or "A dataset of one's own.",
+        images_of=said.images_of,
+    )
 
 
 def write_dataset(
@@ -110,10 +180,12 @@ def write_dataset(
     skipped: Sequence[Skipped],
     origin: dict[str, Any],
     masks: NDArray[np.bool_] | None = None,
+    facts: DatasetFacts | None = None,
 ) -> None:
     """Store a dataset under its name in one rename; ``origin`` says what it was made from.
 
-    As with ``write_whole``, what a killed process leaves is written over by the next.
+    ``facts`` says what it is where the catalogue does not. As with ``write_whole``, what a killed
+    process leaves is written over by the next.
     """
     target = dataset_folder(data, name)
     folder = target.with_name(f".writing-{name}")
@@ -135,6 +207,7 @@ def write_dataset(
                 "sha256": _content_sha256(hashes),
                 "origin": origin,
                 "files": hashes,
+                **({} if facts is None else {"facts": asdict(facts)}),
             },
         )
         folder.rename(target)
@@ -159,16 +232,17 @@ def read_dataset(data: Path, name: str) -> StoredDataset:
     HashMismatchError
         Where a file is not what was written at import.
     """
+    facts = facts_of(data, name)
     folder = dataset_folder(data, name)
     summary = _summary(data, name)
     for file, expected in summary["files"].items():
-        require_sha256(folder / file, expected, remedy=f"Delete {folder} and import {name} again.")
+        require_sha256(folder / file, expected, remedy=_remedy(data, name))
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     if images.shape[1:] != IMAGE_SHAPE or images.dtype != np.uint8:
         raise DatasetError(f"{folder}/images.npy holds {images.dtype} {images.shape}.")
     with_masks = "masks.npy" in summary["files"]
     return StoredDataset(
-        name=name,
+        facts=facts,
         sha256=summary["sha256"],
         origin=summary["origin"],
         images=images,
@@ -194,6 +268,11 @@ def read_dataset(data: Path, name: str) -> StoredDataset:
     )
 
 
+def folds_in(data: Path, name: str) -> int:
+    """Return how many folds the pairs of an imported dataset are in; hashes are not checked."""
+    return len({row["fold"] for row in _read_table(dataset_folder(data, name) / "pairs.csv")})
+
+
 def require_images(dataset: StoredDataset) -> None:
     """Compare every image with its own hash; ``HashMismatchError`` names the first that differs."""
     for record, image in zip(dataset.records, dataset.images, strict=True):
@@ -204,6 +283,45 @@ def require_images(dataset: StoredDataset) -> None:
             )
 
 
+def require_counts(dataset: StoredDataset) -> None:
+    """Check that the pairs fit together; ``DatasetError`` names what does not.
+
+    Ids ascend inside the dataset's own, images and masks are there, folds are 0 to 9, no picture
+    stands beside itself, and every pair of the list is there or was skipped.
+    """
+    facts, pairs = dataset.facts, dataset.pairs
+    images, masks = len(dataset.records), 0 if dataset.masks is None else len(dataset.masks)
+    before = facts.first_pair_id - 1
+    for pair in pairs:
+        first, second = sorted((pair.image1, pair.image2))
+        for holds, expected in (
+            (
+                before < pair.id <= facts.last_pair_id,
+                f"an id of {before + 1} or more, at most {facts.last_pair_id}",
+            ),
+            (0 <= first < second < images, f"two of {images} images"),
+            (0 <= pair.fold < FOLDS, f"a fold of 0 to {FOLDS - 1}"),
+            (pair.mask is None or 0 <= pair.mask < masks, f"one of {masks} masks, or none"),
+        ):
+            if not holds:
+                raise DatasetError(
+                    f"{dataset.name}, pairs.csv: {pair}, expected {expected}. Import the dataset "
+                    "again."
+                )
+        before = pair.id
+    skipped = sum(each.what.startswith("pair ") for each in dataset.skipped)
+    if len(pairs) + skipped != facts.pairs or len(dataset.images) != len(dataset.records):
+        raise DatasetError(
+            f"{dataset.name}: {len(pairs)} pairs, {skipped} skipped, {len(dataset.images)} images "
+            f"and {len(dataset.records)} records of them; expected {facts.pairs} pairs in all and "
+            "a record for each image. Import the dataset again."
+        )
+
+
+def _remedy(data: Path, name: str) -> str:
+    return f"Delete {dataset_folder(data, name)} and import {name} again."
+
+
 def _summary(data: Path, name: str) -> dict[str, Any]:
     folder = dataset_folder(data, name)
     if not is_imported(data, name):
@@ -211,7 +329,7 @@ def _summary(data: Path, name: str) -> dict[str, Any]:
             f"Dataset {name!r} is not imported ({folder} is missing). Run: flask datasets import "
             f"{name} --help"
         )
-    remedy = f"Delete {folder} and import {name} again."
+    remedy = _remedy(data, name)
     try:
         summary: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         found, hashes, sha256 = summary["format"], summary["files"], summary["sha256"]

@@ -20,7 +20,7 @@ from app.settings import Settings
 from compute import explain_pair
 from compute.alignment import LandmarkDetector, find_detector
 from compute.datasets import lfw
-from compute.datasets.importing import import_lfw
+from compute.datasets.given import Given, import_given
 from compute.datasets.store import read_dataset
 from compute.distances import cosine_distances
 from compute.embedding import Preprocessing
@@ -57,11 +57,14 @@ def data(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for member in whole:
             if "/".join(member.name.split("/")[-2:]) in wanted:
                 part.addfile(member, whole.extractfile(member))
-    report = import_lfw(
+    report = import_given(
         folder / "data",
-        images=small,
-        pairs=real / "data/pairs.txt",
-        detector=find_detector([real / "models"]),
+        "lfw",
+        Given(
+            images=small,
+            pairs=real / "data/pairs.txt",
+            find_detector=lambda: find_detector([real / "models"]),
+        ),
     )
     assert report.images == len(wanted)
     assert report.pairs + sum(each.what.startswith("pair ") for each in report.skipped) == 6000
