@@ -90,13 +90,13 @@ def test_the_tutorial_goes_from_images_to_explanations(
         outputs.append(done.output)
 
     assert "my-faces imported: 200 images, 320 pairs." in outputs[0]
-    assert "8 pairs explained in set 'default'" in outputs[1]
+    assert "4 pairs explained in set 'default'" in outputs[1]
     listed = run(app, "flask datasets list").output.splitlines()
     assert any(re.match(r"my-faces +320 +10 +\d+\.\.\d+ +explained", line) for line in listed)
 
     client = app.test_client()
     rows = client.get("/api/v1/pairs?dataset=my-faces&toy.explained=1").get_json()["rows"]
-    assert len(rows) == 8
+    assert len(rows) == 4
     first = facts_of(settings.data_dir, "my-faces").first_pair_id
     assert first > 1_000_000
     assert rows[0]["id"] == first
