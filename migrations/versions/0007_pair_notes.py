@@ -6,8 +6,8 @@ The column is nullable: the previous version, which still serves while this runs
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
