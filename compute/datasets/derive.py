@@ -89,12 +89,18 @@ def derive(
         said = Said(
             title=title or f"{parent.facts.title}, {derivation}",
             licence=parent.facts.licence,
-            source=f"Derived from {parent.facts.title} ({base}, SHA-256 {parent.sha256[:12]}...): "
-            f"{derivation}. {parent.facts.source}",
+            source=f"{_source(parent, derivation)} {parent.facts.source}"[:1000],
             images_of=parent.facts.images_of,
         )
         facts = own_facts(data, name, parent.facts.pairs, said)
         return _write(data, facts, parent, derivation, origin)
+
+
+def _source(parent: StoredDataset, derivation: Derivation) -> str:
+    return (
+        f"Derived from {parent.facts.title} ({parent.name}, SHA-256 {parent.sha256[:12]}...): "
+        f"{derivation}."
+    )
 
 
 def _origin(parent: StoredDataset, derivation: Derivation) -> dict[str, Any]:

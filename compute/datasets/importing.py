@@ -104,6 +104,7 @@ def import_dataset(
                     f"{name}: {len(listing.pairs)} pairs, expected {facts.pairs}. The source is "
                     "cut off or is another dataset."
                 )
+            _require_names(name, listing)
             return _align_and_store(data, facts, listing, faces, origin)
 
 
@@ -139,6 +140,22 @@ def import_demo(data: Path) -> ImportReport:
             masks=drawn.masks,
         )
         return ImportReport(len(records), len(pairs), [], already=False)
+
+
+def _require_names(name: str, listing: Listing) -> None:
+    """Refuse names that the site cannot hold or show."""
+    for pair in listing.pairs:
+        for what, text, most in (
+            ("image", pair.image1, 255),
+            ("image", pair.image2, 255),
+            ("identity", pair.identity1, 200),
+            ("identity", pair.identity2, 200),
+        ):
+            if len(text) > most or not text.isprintable():
+                raise DatasetError(
+                    f"{name}: the {what} {text!r:.300} has {len(text)} characters, expected "
+                    f"{most} at most, all of them printable. Rename it."
+                )
 
 
 def require_free(data: Path, name: str) -> None:

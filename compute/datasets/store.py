@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from compute.datasets.catalogue import (
     CATALOGUE,
+    OWN_BLOCK,
     DatasetFacts,
     own_block,
     require_name,
@@ -157,7 +158,25 @@ def facts_of(data: Path, name: str) -> DatasetFacts:
 
 
 def own_facts(data: Path, name: str, pairs: int, said: Said) -> DatasetFacts:
-    """Return the facts of a new dataset of one's own, with pair ids that no other here has."""
+    """Return the facts of a new dataset of one's own, with pair ids that no other here has.
+
+    Raises
+    ------
+    DatasetError
+        For more pairs than there are ids, or text that is longer than the site can hold.
+    """
+    if pairs > OWN_BLOCK:
+        raise DatasetError(f"{name}: {pairs} pairs, expected {OWN_BLOCK} at most.")
+    for what, text, most in (
+        ("title", said.title, 200),
+        ("licence", said.licence, 1000),
+        ("source", said.source, 1000),
+    ):
+        if len(text) > most:
+            raise DatasetError(
+                f"{name}: a {what} of {len(text)} characters, expected {most} at most. Say it "
+                "shorter."
+            )
     taken = {facts_of(data, own).first_pair_id for own in own_names(data)}
     return DatasetFacts(
         name=require_name(name),

@@ -234,6 +234,8 @@ def test_what_was_pulled_is_taken_where_nothing_is_given(run: Run, tmp_path: Pat
 def test_files_that_make_no_dataset_are_refused(run: Run, tmp_path: Path) -> None:
     images = photographs(tmp_path / "faces", NAMES)
     table = write_lines(tmp_path / "pairs.csv", TABLE)
+    long = [f"{name * 150}/{number}{'x' * 150}.png" for name in "ab" for number in (1, 2)]
+    folders = photographs(tmp_path / "folders", long)
     for name, options, message in (
         ("mine", {}, "Unknown dataset 'mine': expected one of lfw, .*, demo. One of your own"),
         ("Mine", {"images": images}, "Unknown dataset 'Mine'"),
@@ -255,6 +257,8 @@ def test_files_that_make_no_dataset_are_refused(run: Run, tmp_path: Path) -> Non
             "no detector is given",
         ),
         ("mine", {"images": images}, "IDENTITY/FILE"),
+        ("mine", {"images": images, "pairs": table, "said": Said("T" * 201)}, "title of 201 char"),
+        ("mine", {"images": folders, "align": "none"}, "the image .* expected 255 at most"),
     ):
         with pytest.raises(DatasetError, match=message):
             run(name, **options)
