@@ -188,3 +188,23 @@ def test_options_that_a_record_has_no_use_for_are_refused(
             run(**given)
     with pytest.raises(DatasetError, match="no official list of names is known"):
         run("mlfw", tfrecord=tfrecord, pairs=pair_list)
+
+
+@pytest.mark.parametrize("kind", ["tfrecord", "bin"])
+@pytest.mark.parametrize("kept", [0.2, 0.9, 0.999])
+def test_a_cut_off_file_leaves_nothing_behind(kind: str, kept: float, tmp_path: Path) -> None:
+    listed = examples([0, 1, 3000, 3001])
+    path = tmp_path / f"own.{kind}"
+    if kind == "tfrecord":
+        write_examples(path, listed)
+    else:
+        pictures = [image for pair in listed for image in (pair.image1, pair.image2)]
+        write_bin(path, pictures, [pair.genuine for pair in listed], protocol=2)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    options: dict[str, Any] = {kind: path}
+    with pytest.raises(DatasetError, match=str(path)):
+        import_given(tmp_path / "data", "own-records", Given(**options))
+    assert not list((tmp_path / "data").glob("datasets/*"))
+    path.write_bytes(whole)
+    assert import_given(tmp_path / "data", "own-records", Given(**options)).pairs == 4
