@@ -92,7 +92,7 @@ def datasets_import(
     from compute.alignment import find_detector
     from compute.datasets.given import Given, import_given
     from compute.datasets.importing import import_demo
-    from compute.datasets.store import Said
+    from compute.datasets.own import Said
 
     settings = site_settings()
     if name == "demo":
@@ -128,7 +128,8 @@ def _imported(name: str, report: ImportReport) -> None:
 @teaching
 def datasets_verify(name: str) -> None:
     """Check every file, count and image of the imported dataset NAME against its hash."""
-    from compute.datasets.store import read_dataset, require_counts, require_images
+    from compute.datasets.soundness import require_counts, require_images
+    from compute.datasets.store import read_dataset
 
     dataset = read_dataset(site_settings().data_dir, name)
     require_counts(dataset)

@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from compute.datasets.catalogue import CATALOGUE, DatasetFacts, require_name
 from compute.datasets.degrade import Degradation, degrade
 from compute.datasets.importing import ImportReport, already_imported, require_free
+from compute.datasets.own import Said, own_facts
 from compute.datasets.pairs import FOLDS, NamedPair, identity_disjoint_folds
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
-    Said,
     Skipped,
     StoredDataset,
     image_sha256,
     is_imported,
-    own_facts,
     read_dataset,
     write_dataset,
 )

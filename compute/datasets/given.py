@@ -14,11 +14,12 @@ from compute.datasets.downloads import pulled, sources_of
 from compute.datasets.folder_pairs import folder_images, pairs_of_folders
 from compute.datasets.identities import with_identities
 from compute.datasets.importing import ImportReport, Listing, Source, import_dataset
+from compute.datasets.own import Said, own_facts
 from compute.datasets.pair_table import read_table
 from compute.datasets.pairs import NamedPair
 from compute.datasets.photographs import Alignment, ListedPhotographs
 from compute.datasets.records import PairList, PictureRecords
-from compute.datasets.store import Said, facts_of, own_facts
+from compute.datasets.store import facts_of
 from compute.errors import DatasetError
 
 Align = Literal["detect", "landmarks", "none"]

@@ -22,12 +22,10 @@ from numpy.typing import NDArray
 
 from compute.datasets.catalogue import (
     CATALOGUE,
-    OWN_BLOCK,
+    NAME,
     DatasetFacts,
-    own_block,
     require_name,
 )
-from compute.datasets.pairs import FOLDS
 from compute.errors import DatasetError, HashMismatchError
 from compute.files import require_sha256, sha256_of_file, write_array, write_json, write_whole
 from compute.occlusion import IMAGE_SHAPE
@@ -57,16 +55,6 @@ class PairRecord:
     genuine: bool
     fold: int
     mask: int | None = None
-
-
-@dataclass(frozen=True)
-class Said:
-    """What is said of a dataset of one's own, for the site; what is left empty gets a default."""
-
-    title: str = ""
-    licence: str = ""
-    source: str = ""
-    images_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,8 +112,8 @@ def is_imported(data: Path, name: str) -> bool:
 
 def own_names(data: Path) -> list[str]:
     """Return the names of the imported datasets that the catalogue does not know, sorted."""
-    found = sorted((data / "datasets").glob("*/dataset.json"))
-    return [path.parent.name for path in found if path.parent.name not in CATALOGUE]
+    found = [path.parent.name for path in sorted((data / "datasets").glob("*/dataset.json"))]
+    return [name for name in found if NAME.fullmatch(name) and name not in CATALOGUE]
 
 
 def facts_of(data: Path, name: str) -> DatasetFacts:
@@ -155,38 +143,6 @@ def facts_of(data: Path, name: str) -> DatasetFacts:
             f"expected the facts of {name}. {_remedy(data, name)}"
         )
     return facts
-
-
-def own_facts(data: Path, name: str, pairs: int, said: Said) -> DatasetFacts:
-    """Return the facts of a new dataset of one's own, with pair ids that no other here has.
-
-    Raises
-    ------
-    DatasetError
-        For more pairs than there are ids, or text that is longer than the site can hold.
-    """
-    if pairs > OWN_BLOCK:
-        raise DatasetError(f"{name}: {pairs} pairs, expected {OWN_BLOCK} at most.")
-    for what, text, most in (
-        ("title", said.title, 200),
-        ("licence", said.licence, 1000),
-        ("source", said.source, 1000),
-    ):
-        if len(text) > most:
-            raise DatasetError(
-                f"{name}: a {what} of {len(text)} characters, expected {most} at most. Say it "
-                "shorter."
-            )
-    taken = {facts_of(data, own).first_pair_id for own in own_names(data)}
-    return DatasetFacts(
-        name=require_name(name),
-        first_pair_id=own_block(name, taken),
-        pairs=pairs,
-        title=said.title or name,
-        licence=said.licence or "Not stated at import.",
-        source=said.source or "A dataset of one's own.",
-        images_of=said.images_of,
-    )
 
 
 def write_dataset(
@@ -290,51 +246,6 @@ def read_dataset(data: Path, name: str) -> StoredDataset:
 def folds_in(data: Path, name: str) -> int:
     """Return how many folds the pairs of an imported dataset are in; hashes are not checked."""
     return len({row["fold"] for row in _read_table(dataset_folder(data, name) / "pairs.csv")})
-
-
-def require_images(dataset: StoredDataset) -> None:
-    """Compare every image with its own hash; ``HashMismatchError`` names the first that differs."""
-    for record, image in zip(dataset.records, dataset.images, strict=True):
-        if image_sha256(image) != record.sha256:
-            raise HashMismatchError(
-                f"{dataset.name}, {record.name}: pixels have SHA-256 {image_sha256(image)}, "
-                f"expected {record.sha256}. Import the dataset again."
-            )
-
-
-def require_counts(dataset: StoredDataset) -> None:
-    """Check that the pairs fit together; ``DatasetError`` names what does not.
-
-    Ids ascend inside the dataset's own, images and masks are there, folds are 0 to 9, no picture
-    stands beside itself, and every pair of the list is there or was skipped.
-    """
-    facts, pairs = dataset.facts, dataset.pairs
-    images, masks = len(dataset.records), 0 if dataset.masks is None else len(dataset.masks)
-    before = facts.first_pair_id - 1
-    for pair in pairs:
-        first, second = sorted((pair.image1, pair.image2))
-        for holds, expected in (
-            (
-                before < pair.id <= facts.last_pair_id,
-                f"an id of {before + 1} or more, at most {facts.last_pair_id}",
-            ),
-            (0 <= first < second < images, f"two of {images} images"),
-            (0 <= pair.fold < FOLDS, f"a fold of 0 to {FOLDS - 1}"),
-            (pair.mask is None or 0 <= pair.mask < masks, f"one of {masks} masks, or none"),
-        ):
-            if not holds:
-                raise DatasetError(
-                    f"{dataset.name}, pairs.csv: {pair}, expected {expected}. Import the dataset "
-                    "again."
-                )
-        before = pair.id
-    skipped = sum(each.what.startswith("pair ") for each in dataset.skipped)
-    if len(pairs) + skipped != facts.pairs or len(dataset.images) != len(dataset.records):
-        raise DatasetError(
-            f"{dataset.name}: {len(pairs)} pairs, {skipped} skipped, {len(dataset.images)} images "
-            f"and {len(dataset.records)} records of them; expected {facts.pairs} pairs in all and "
-            "a record for each image. Import the dataset again."
-        )
 
 
 def _remedy(data: Path, name: str) -> str:

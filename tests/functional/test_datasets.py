@@ -16,14 +16,13 @@ from app.media import MediaStore
 from app.models import Dataset, Pair
 from app.settings import Settings
 from compute.datasets.catalogue import CATALOGUE, DatasetFacts
+from compute.datasets.own import Said, own_facts
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
-    Said,
     Skipped,
     StoredDataset,
     image_sha256,
-    own_facts,
     read_dataset,
     write_dataset,
 )

@@ -22,7 +22,8 @@ from compute import explain_pair
 from compute.alignment import LandmarkDetector, find_detector
 from compute.datasets import lfw
 from compute.datasets.given import Given, import_given
-from compute.datasets.store import read_dataset, require_counts
+from compute.datasets.soundness import require_counts
+from compute.datasets.store import read_dataset
 from compute.distances import cosine_distances
 from compute.embedding import Preprocessing
 from compute.errors import ImageError

@@ -9,6 +9,7 @@ import pytest
 
 from compute.datasets.degrade import degrade, parse_degradation
 from compute.datasets.derive import Derivation, derive
+from compute.datasets.soundness import require_counts, require_images
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -16,8 +17,6 @@ from compute.datasets.store import (
     image_sha256,
     is_imported,
     read_dataset,
-    require_counts,
-    require_images,
     write_dataset,
 )
 from compute.errors import DatasetError

@@ -16,14 +16,9 @@ from compute.datasets import given
 from compute.datasets.downloads import FOLDER
 from compute.datasets.given import Given, import_given
 from compute.datasets.importing import ImportReport
-from compute.datasets.store import (
-    Said,
-    StoredDataset,
-    facts_of,
-    is_imported,
-    read_dataset,
-    require_counts,
-)
+from compute.datasets.own import Said
+from compute.datasets.soundness import require_counts
+from compute.datasets.store import StoredDataset, facts_of, is_imported, read_dataset
 from compute.errors import DatasetError
 from tests.dataset_files import write_examples, write_lines
 from tests.pictures import encoded, picture

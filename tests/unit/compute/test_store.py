@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from compute.datasets.soundness import require_images
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -20,7 +21,6 @@ from compute.datasets.store import (
     is_imported,
     read_dataset,
     read_origin,
-    require_images,
     write_dataset,
 )
 from compute.errors import DatasetError, HashMismatchError
