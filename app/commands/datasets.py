@@ -168,6 +168,9 @@ def datasets_pull(name: str, source: str | None) -> None:
     "--folds", type=click.Choice(["identity-disjoint"]), help="Folds that share no identity."
 )
 @click.option("--fold-count", default=10, show_default=True, help="How many such folds.")
+@click.option(
+    "--quality", type=_FILE, help="An ONNX model, such as eDifFIQA, that rates every face."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of noise, places and folds.")
 @click.option("--title", default="", help="How the site calls it; says what was done by default.")
 @teaching
@@ -177,10 +180,11 @@ def datasets_derive(
     steps: tuple[str, ...],
     folds: str | None,
     fold_count: int,
+    quality: Path | None,
     seed: int,
     title: str,
 ) -> None:
-    """Make the dataset NAME of another: degraded faces, or folds that share no identity.
+    """Make the dataset NAME of another: degraded faces, disjoint folds, quality by a model.
 
     The same seed gives the same bytes. Pairs that no identity-disjoint fold can hold are listed.
     """
@@ -188,7 +192,10 @@ def datasets_derive(
     from compute.datasets.derive import Derivation, derive
 
     derivation = Derivation(
-        tuple(parse_degradation(step) for step in steps), fold_count if folds else None, seed
+        tuple(parse_degradation(step) for step in steps),
+        fold_count if folds else None,
+        quality,
+        seed,
     )
     report = derive(site_settings().data_dir, name, base, derivation, title=title)
     _imported(name, report)

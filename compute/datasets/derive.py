@@ -1,4 +1,4 @@
-"""Datasets made of others: degraded copies of the faces, or folds that share no identity."""
+"""Datasets made of others: degraded faces, folds that share no identity, quality by a model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from compute.datasets.degrade import Degradation, degrade
 from compute.datasets.importing import ImportReport, already_imported, require_free
 from compute.datasets.own import Said, own_facts
 from compute.datasets.pairs import FOLDS, NamedPair, identity_disjoint_folds
+from compute.datasets.rating import rate
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -26,8 +27,8 @@ from compute.datasets.store import (
     read_dataset,
     write_dataset,
 )
-from compute.errors import DatasetError
-from compute.files import exclusive
+from compute.errors import DatasetError, ModelError
+from compute.files import exclusive, sha256_of_file
 from compute.progress import progress_bar
 
 
@@ -41,19 +42,24 @@ class Derivation:
         What is done to each face, in turn; none leaves the faces as they are.
     disjoint_folds
         How many folds that share no identity; None keeps the folds of the other.
+    quality
+        An ONNX model that rates each face; None keeps the quality that is known.
     seed
-        Of both.
+        Of noise, places and folds.
     """
 
     steps: tuple[Degradation, ...] = ()
     disjoint_folds: int | None = None
+    quality: Path | None = None
     seed: int = 0
 
     def __str__(self) -> str:
         words = [f"degraded by {', '.join(map(str, self.steps))}"] if self.steps else []
         if self.disjoint_folds:
             words.append(f"{self.disjoint_folds} identity-disjoint folds")
-        return f"{' and '.join(words)} (seed {self.seed})"
+        if self.quality:
+            words.append(f"quality by {self.quality.name}")
+        return f"{', '.join(words)} (seed {self.seed})"
 
 
 def derive(
@@ -61,24 +67,29 @@ def derive(
 ) -> ImportReport:
     """Make a dataset of its own of an imported one; the n-th pair stays the n-th.
 
-    Images keep their names and identities. The quality of images that are degraded is not known.
+    Images keep their names and identities. The quality of degraded faces is not known, unless a
+    model rates them.
 
     Raises
     ------
     DatasetError
         For a name of the catalogue, a derivation that changes nothing, or identities that leave a
         fold without genuine or impostor pairs.
+    ModelError
+        For a file that is no model of image quality.
     """
     if require_name(name) in CATALOGUE:
         raise DatasetError(
             f"{name} is a dataset of the catalogue. Give what is derived a name of its own, such "
             f"as {base}-{derivation.steps[0].kind if derivation.steps else 'disjoint'}."
         )
-    if not derivation.steps and derivation.disjoint_folds is None:
+    if not derivation.steps and derivation.disjoint_folds is None and derivation.quality is None:
         raise DatasetError(
-            f"{name}: nothing makes it differ from {base}. Give --degrade or --folds "
-            "identity-disjoint."
+            f"{name}: nothing makes it differ from {base}. Give --degrade, --folds "
+            "identity-disjoint or --quality."
         )
+    if derivation.quality is not None and not derivation.quality.is_file():
+        raise ModelError(f"{derivation.quality}: no such file. Check --quality.")
     with exclusive(data / "locks" / f"import-{name}", doing=f"deriving {name}"):
         parent = read_dataset(data, base)
         origin = _origin(parent, derivation)
@@ -108,6 +119,7 @@ def _origin(parent: StoredDataset, derivation: Derivation) -> dict[str, Any]:
         "dataset": parent.sha256,
         "degrade": [str(step) for step in derivation.steps],
         "identity_disjoint_folds": derivation.disjoint_folds,
+        "quality": derivation.quality and sha256_of_file(derivation.quality),
         "seed": derivation.seed,
         "opencv": cv2.__version__,
     }
@@ -126,12 +138,18 @@ def _write(
     if derivation.disjoint_folds is not None:
         pairs, unplaced = _disjoint(parent, pairs, derivation.disjoint_folds, derivation.seed)
         skipped += unplaced
-    images, records = np.asarray(parent.images), parent.records
+    images: NDArray[np.uint8] = np.asarray(parent.images)
+    records = parent.records
     if derivation.steps:
         images = _degraded(facts.name, parent, derivation)
         records = [
             ImageRecord(record.name, record.identity, image_sha256(image))
             for record, image in zip(parent.records, images, strict=True)
+        ]
+    if derivation.quality is not None:
+        ratings = rate(derivation.quality, images)
+        records = [
+            replace(record, quality=rating) for record, rating in zip(records, ratings, strict=True)
         ]
     write_dataset(
         data,

@@ -58,6 +58,7 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
         ["datasets", "import"],
         ["datasets", "pull"],
         ["datasets", "verify"],
+        ["datasets", "derive"],
         ["models"],
         ["models", "list"],
         ["models", "add"],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from compute.datasets.degrade import degrade, parse_degradation
 from compute.datasets.derive import Derivation, derive
@@ -19,7 +20,7 @@ from compute.datasets.store import (
     read_dataset,
     write_dataset,
 )
-from compute.errors import DatasetError
+from compute.errors import DatasetError, ModelError
 from tests.pictures import picture
 
 PEOPLE = 30
@@ -98,6 +99,41 @@ def test_folds_share_no_identity(data: Path) -> None:
     assert {pair.fold for pair in disjoint.pairs} == set(range(5))
     assert disjoint.records == base.records
     assert disjoint.facts.title == "LFW, 5 identity-disjoint folds (seed 0)"
+
+
+def brightness(path: Path, *, outputs: int = 1) -> Path:
+    """Write a model that rates a face by its mean, as it is fed."""
+    nodes = [helper.make_node("ReduceMean", ["x"], ["m"], axes=[1, 2, 3], keepdims=0)]
+    nodes += [helper.make_node("Identity", ["m"], [f"y{i}"]) for i in range(outputs)]
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 112, 112])],
+        [helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, ["N"]) for i in range(outputs)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_a_model_rates_the_faces(data: Path, tmp_path: Path) -> None:
+    model = brightness(tmp_path / "bright.onnx")
+    derive(data, "lfw-rated", "lfw", Derivation(quality=model))
+    base, rated = read_dataset(data, "lfw"), read_dataset(data, "lfw-rated")
+    assert np.array_equal(rated.images, base.images)
+    expected = (np.asarray(base.images).mean(axis=(1, 2, 3)) - 127.5) / 127.5
+    found = [record.quality for record in rated.records]
+    assert found == pytest.approx(list(expected), abs=1e-4)
+    assert rated.facts.title == "LFW, quality by bright.onnx (seed 0)"
+    assert derive(data, "lfw-rated", "lfw", Derivation(quality=model)).already
+    for path, message in (
+        (tmp_path / "gone.onnx", "gone.onnx: no such file. Check --quality"),
+        (brightness(tmp_path / "two.onnx", outputs=2), "1 inputs and 2 outputs"),
+        (data / "datasets/lfw/pairs.csv", "not an ONNX model"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            derive(data, "rated", "lfw", Derivation(quality=path))
+        assert not is_imported(data, "rated")
 
 
 def test_pairs_across_folds_are_named(data: Path) -> None:

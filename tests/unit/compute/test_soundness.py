@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_what_fits_is_sound(dataset: StoredDataset) -> None:
     ],
 )
 def test_what_does_not_fit_is_named(
-    change: dict[str, int], expected: str, dataset: StoredDataset
+    change: dict[str, Any], expected: str, dataset: StoredDataset
 ) -> None:
     first, second = dataset.pairs
     with pytest.raises(DatasetError, match=expected):
