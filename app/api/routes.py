@@ -147,6 +147,7 @@ def pair(pair_id: str) -> Response:
         )
     ]
     body["mask"] = row.mask_media and _picture(row.mask_media)
+    body["note"] = found.note
     body["links"] = {
         "viewer": absolute("viewer.pair", pair_id=key),
         "explanations": {

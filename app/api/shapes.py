@@ -46,6 +46,7 @@ PAIR: Final = record(
             record({"name": TEXT, "identity": TEXT, "quality": maybe(NUMBER), "url": URL})
         ),
         "mask": words(maybe(URL), "Picture that marks what really differs, where it is known"),
+        "note": words(maybe(TEXT), "What is known to be wrong with its label or its images"),
         "links": record({"viewer": URL, "explanations": by_name(URL)}),
     },
     title="Pair",

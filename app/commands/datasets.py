@@ -1,15 +1,19 @@
-"""``flask datasets``: list, import and check datasets."""
+"""``flask datasets``: list, import, check and derive datasets."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 from flask.cli import AppGroup
 
 from app.commands.outcome import finish, site_settings, teaching
 
-datasets = AppGroup("datasets", help="List, import and check datasets.")
+if TYPE_CHECKING:
+    from compute.datasets.importing import ImportReport
+
+datasets = AppGroup("datasets", help="List, import, check and derive datasets.")
 
 _FILE = click.Path(path_type=Path)
 
@@ -17,46 +21,103 @@ _FILE = click.Path(path_type=Path)
 @datasets.command("list")
 @teaching
 def datasets_list() -> None:
-    """Show every known dataset and whether it is imported."""
-    from compute.datasets.catalogue import CATALOGUE
-    from compute.datasets.store import is_imported
+    """Show every known dataset: pairs, folds, ids, state, licence and source.
 
-    click.echo(f"{'name':8} {'pairs':>6} {'ids':>13}  {'state':9} licence")
-    for facts in CATALOGUE.values():
-        state = "imported" if is_imported(site_settings().data_dir, facts.name) else "absent"
-        ids = f"{facts.first_pair_id}..{facts.first_pair_id + facts.pairs - 1}"
-        click.echo(f"{facts.name:8} {facts.pairs:6} {ids:>13}  {state:9} {facts.licence}")
+    The state is the last of: absent, pulled (downloaded), imported (aligned and stored), verified
+    (by one model or more), explained (pairs of it).
+    """
+    from app.commands.states import published_states
+    from compute.datasets.states import known_datasets
+
+    known = known_datasets(site_settings().data_dir)
+    published = published_states()
+    width = max(len(each.facts.name) for each in known)
+    click.echo(f"{'name':{width}} {'pairs':>6} {'folds':>5} {'ids':>21}  state")
+    for each in known:
+        facts = each.facts
+        state = published.get(facts.name, each.state) if each.state == "imported" else each.state
+        ids = f"{facts.first_pair_id}..{facts.last_pair_id}"
+        click.echo(f"{facts.name:{width}} {facts.pairs:6} {each.folds:5} {ids:>21}  {state}")
+        click.echo(f"{'':{width}} licence: {facts.licence}")
+        click.echo(f"{'':{width}} source: {facts.source}")
 
 
 @datasets.command("import")
 @click.argument("name")
-@click.option("--images", type=_FILE, help="The images: tar, tgz, zip or folder (lfw).")
-@click.option("--pairs", type=_FILE, help="The official pair list (lfw).")
+@click.option("--images", type=_FILE, help="The images: tar, tgz, zip or folder.")
+@click.option("--pairs", type=_FILE, help="The official pair list; for your own images a CSV.")
+@click.option("--tfrecord", type=_FILE, help="Pairs of aligned pictures as TFRecord.")
+@click.option(
+    "--bin", "bin_file", type=_FILE, help="Pairs of aligned pictures as InsightFace .bin."
+)
+@click.option("--scores", type=_FILE, help="The quality scores (xqlfw).")
+@click.option(
+    "--align",
+    type=click.Choice(["detect", "landmarks", "none"]),
+    help="Find the faces, take landmark files, or take pictures that are aligned already; by "
+    "default landmarks for calfw and cplfw, else detect.",
+)
+@click.option("--landmarks", type=_FILE, help="Landmark files, where they are not in --images.")
 @click.option("--detector", type=_FILE, help="The YuNet file; in the data folder by default.")
+@click.option(
+    "--per-label", type=int, help="Without --pairs: how many pairs to draw of each label."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of what is drawn.")
+@click.option("--title", default="", help="How the site calls your own dataset.")
+@click.option("--licence", default="", help="Licence of your own dataset, shown on the site.")
+@click.option("--source", default="", help="Where your own dataset is from, shown on the site.")
 @teaching
 def datasets_import(
-    name: str, images: Path | None, pairs: Path | None, detector: Path | None
+    name: str,
+    images: Path | None,
+    pairs: Path | None,
+    tfrecord: Path | None,
+    bin_file: Path | None,
+    scores: Path | None,
+    align: Literal["detect", "landmarks", "none"] | None,
+    landmarks: Path | None,
+    detector: Path | None,
+    per_label: int | None,
+    seed: int,
+    title: str,
+    licence: str,
+    source: str,
 ) -> None:
-    """Read, align and store the dataset NAME (lfw, demo). A killed import goes on where it was."""
+    """Read, align and store the dataset NAME: one of `flask datasets list`, or your own.
+
+    Your own are images and a CSV with the columns path1, path2, genuine (1 or 0) and, if known,
+    fold, identity1, identity2, quality1, quality2; or, without a CSV, one folder of images per
+    identity, from which pairs are drawn. A killed import goes on where it was.
+    """
     from compute.alignment import find_detector
-    from compute.datasets.catalogue import facts_of
-    from compute.datasets.importing import import_demo, import_lfw
+    from compute.datasets.given import Given, import_given
+    from compute.datasets.importing import import_demo
+    from compute.datasets.own import Said
 
     settings = site_settings()
-    if facts_of(name).name == "demo":
-        report = import_demo(settings.data_dir)
-    elif images is None or pairs is None:
-        raise click.UsageError(f"{name} needs --images and --pairs.")
-    else:
-        folders = [settings.data_dir / "models"]
-        if settings.real_data is not None:
-            folders.append(settings.real_data / "models")
-        report = import_lfw(
-            settings.data_dir,
-            images=images,
-            pairs=pairs,
-            detector=detector or find_detector(folders),
-        )
+    if name == "demo":
+        _imported(name, import_demo(settings.data_dir))
+        return
+    folders = [settings.data_dir / "models"]
+    if settings.real_data is not None:
+        folders.append(settings.real_data / "models")
+    given = Given(
+        images=images,
+        pairs=pairs,
+        landmarks=landmarks,
+        scores=scores,
+        tfrecord=tfrecord,
+        bin=bin_file,
+        align=align,
+        find_detector=lambda: detector or find_detector(folders),
+        per_label=per_label,
+        seed=seed,
+        said=Said(title, licence, source),
+    )
+    _imported(name, import_given(settings.data_dir, name, given))
+
+
+def _imported(name: str, report: ImportReport) -> None:
     state = "is imported already" if report.already else "imported"
     click.echo(f"{name} {state}: {report.images} images, {report.pairs} pairs.")
     finish(report.skipped)
@@ -66,10 +127,12 @@ def datasets_import(
 @click.argument("name")
 @teaching
 def datasets_verify(name: str) -> None:
-    """Check every file and every image of the imported dataset NAME against its hash."""
-    from compute.datasets.store import read_dataset, require_images
+    """Check every file, count and image of the imported dataset NAME against its hash."""
+    from compute.datasets.soundness import require_counts, require_images
+    from compute.datasets.store import read_dataset
 
     dataset = read_dataset(site_settings().data_dir, name)
+    require_counts(dataset)
     require_images(dataset)
     click.echo(f"{name}: {len(dataset.records)} images and {len(dataset.pairs)} pairs are sound.")
     finish(dataset.skipped)
@@ -88,3 +151,51 @@ def datasets_pull(name: str, source: str | None) -> None:
         click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     click.echo(f"{name} pulled from {report.source}. Next: flask datasets import {name}")
     finish(report.skipped)
+
+
+@datasets.command("derive")
+@click.argument("name")
+@click.option("--from", "base", required=True, help="The imported dataset that it is made of.")
+@click.option(
+    "--degrade",
+    "steps",
+    multiple=True,
+    metavar="KIND=AMOUNT",
+    help="What is done to every face, repeated in turn: downsample=FACTOR, jpeg=QUALITY, "
+    "blur=SIGMA, noise=DEVIATION, occlusion=PART.",
+)
+@click.option(
+    "--folds", type=click.Choice(["identity-disjoint"]), help="Folds that share no identity."
+)
+@click.option("--fold-count", default=10, show_default=True, help="How many such folds.")
+@click.option(
+    "--quality", type=_FILE, help="An ONNX model, such as eDifFIQA, that rates every face."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of noise, places and folds.")
+@click.option("--title", default="", help="How the site calls it; says what was done by default.")
+@teaching
+def datasets_derive(
+    name: str,
+    base: str,
+    steps: tuple[str, ...],
+    folds: str | None,
+    fold_count: int,
+    quality: Path | None,
+    seed: int,
+    title: str,
+) -> None:
+    """Make the dataset NAME of another: degraded faces, disjoint folds, quality by a model.
+
+    The same seed gives the same bytes. Pairs that no identity-disjoint fold can hold are listed.
+    """
+    from compute.datasets.degrade import parse_degradation
+    from compute.datasets.derive import Derivation, derive
+
+    derivation = Derivation(
+        tuple(parse_degradation(step) for step in steps),
+        fold_count if folds else None,
+        quality,
+        seed,
+    )
+    report = derive(site_settings().data_dir, name, base, derivation, title=title)
+    _imported(name, report)

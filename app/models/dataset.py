@@ -72,6 +72,8 @@ class Pair(Base):
     quality_min: Mapped[float | None]
     mask_media: Mapped[str | None] = mapped_column(String(200))
     """Key of the PNG that marks what really differs, where a dataset knows it (demo)."""
+    note: Mapped[str | None] = mapped_column(String(1000))
+    """What is known to be wrong with its label or its images; the label stays as published."""
 
     dataset: Mapped[Dataset] = relationship()
     image1_row: Mapped[Image] = relationship(foreign_keys=[image1_id])

@@ -1,27 +1,21 @@
-"""Importing a dataset: read, decode, find landmarks, align, store. A killed import goes on."""
+"""Importing a dataset, whatever it comes from: read, align, store. A killed import goes on."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import os
-import shutil
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.alignment import DETECTOR_SHA256, LandmarkDetector, align
-from compute.datasets import lfw
-from compute.datasets.catalogue import facts_of
+from compute.datasets.catalogue import CATALOGUE, DatasetFacts
+from compute.datasets.faces import Faces
 from compute.datasets.pairs import NamedPair, folds_of
-from compute.datasets.sources import ImageSource, folder_files, open_source
+from compute.datasets.shards import Shard, Shards
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -34,13 +28,8 @@ from compute.datasets.store import (
     write_dataset,
 )
 from compute.errors import DatasetError, ImageError
-from compute.files import exclusive, sha256_of_file, write_whole
-from compute.images import decode
-from compute.occlusion import IMAGE_SHAPE
+from compute.files import exclusive
 from compute.progress import progress_bar
-
-SHARD: Final = 256
-"""Images that are lost at most when an import is killed."""
 
 
 @dataclass(frozen=True)
@@ -53,43 +42,70 @@ class ImportReport:
     already: bool
 
 
-def import_lfw(data: Path, *, images: Path, pairs: Path, detector: Path) -> ImportReport:
-    """Import LFW from its official files.
+@dataclass(frozen=True)
+class Listing:
+    """The pairs of a dataset in the order of their ids.
+
+    Attributes
+    ----------
+    folds
+        Of each pair; the rule of ``folds_of`` if left out.
+    quality
+        By image name, where it is known.
+    """
+
+    pairs: Sequence[NamedPair]
+    folds: Sequence[int] = ()
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+    def numbered(self, first: int) -> list[tuple[int, NamedPair, int]]:
+        """Return each pair with its id and its fold."""
+        folds = self.folds or folds_of([pair.genuine for pair in self.pairs])
+        ids = range(first, first + len(self.pairs))
+        return list(zip(ids, self.pairs, folds, strict=True))
+
+
+class Source(Protocol):
+    """What a dataset is imported from."""
+
+    def origin(self) -> dict[str, Any]:
+        """Return the hashes of what is read, by kind: it makes the dataset what it is."""
+
+    def open(self) -> AbstractContextManager[tuple[Listing, Faces]]:
+        """Open the pairs and, by image name, the faces."""
+
+
+def import_dataset(
+    data: Path, name: str, source: Source, describe: Callable[[int], DatasetFacts]
+) -> ImportReport:
+    """Import one dataset from one source.
 
     Parameters
     ----------
     data
         The pipeline's data folder.
-    images
-        The distribution as tar, tgz, zip or folder, in the official layout ``Name/Name_0001.jpg``.
-    pairs
-        The official ``pairs.txt``.
-    detector
-        The YuNet file.
+    describe
+        Gives the facts of the dataset, from its number of pairs.
 
     Raises
     ------
     DatasetError
-        For a list or an archive that cannot be used, or where another LFW is imported already.
-    HashMismatchError
-        For another detector file.
+        For a source that cannot be used, or where another dataset of this name is imported.
     """
-    if not pairs.is_file():
-        raise DatasetError(f"{pairs}: no such file. Check --pairs.")
-    listed = lfw.read_pairs(pairs)
-    with exclusive(data / "locks" / "import-lfw", doing="importing lfw"):
-        aligner = LandmarkDetector(detector)
-        origin = {
-            "images": _sha256_of_source(images),
-            "pairs": sha256_of_file(pairs),
-            "detector": DETECTOR_SHA256,
-            "opencv": cv2.__version__,
-        }
-        if is_imported(data, "lfw"):
-            return _already(data, "lfw", origin)
-        _require_free(data, "lfw")
-        with open_source(images) as source:
-            return _align_and_store(data, "lfw", source, listed, aligner, origin)
+    with exclusive(data / "locks" / f"import-{name}", doing=f"importing {name}"):
+        origin = source.origin()
+        if is_imported(data, name):
+            return already_imported(data, name, origin)
+        require_free(data, name)
+        with source.open() as (listing, faces):
+            facts = describe(len(listing.pairs))
+            if len(listing.pairs) != facts.pairs:
+                raise DatasetError(
+                    f"{name}: {len(listing.pairs)} pairs, expected {facts.pairs}. The source is "
+                    "cut off or is another dataset."
+                )
+            _require_names(name, listing)
+            return _align_and_store(data, facts, listing, faces, origin)
 
 
 def import_demo(data: Path) -> ImportReport:
@@ -99,10 +115,10 @@ def import_demo(data: Path) -> ImportReport:
     with exclusive(data / "locks" / "import-demo", doing="importing demo"):
         origin = {"images": "drawn", "opencv": cv2.__version__}
         if is_imported(data, "demo"):
-            return _already(data, "demo", origin)
-        _require_free(data, "demo")
+            return already_imported(data, "demo", origin)
+        require_free(data, "demo")
         drawn = draw_demo()
-        first = facts_of("demo").first_pair_id
+        first = CATALOGUE["demo"].first_pair_id
         records = [
             ImageRecord(name, identity, image_sha256(image))
             for name, identity, image in zip(
@@ -126,7 +142,23 @@ def import_demo(data: Path) -> ImportReport:
         return ImportReport(len(records), len(pairs), [], already=False)
 
 
-def _require_free(data: Path, name: str) -> None:
+def _require_names(name: str, listing: Listing) -> None:
+    """Refuse names that the site cannot hold or show."""
+    for pair in listing.pairs:
+        for what, text, most in (
+            ("image", pair.image1, 255),
+            ("image", pair.image2, 255),
+            ("identity", pair.identity1, 200),
+            ("identity", pair.identity2, 200),
+        ):
+            if len(text) > most or not text.isprintable():
+                raise DatasetError(
+                    f"{name}: the {what} {text!r:.300} has {len(text)} characters, expected "
+                    f"{most} at most, all of them printable. Rename it."
+                )
+
+
+def require_free(data: Path, name: str) -> None:
     """Refuse, before any work, a folder that is in the way and is no imported dataset."""
     folder = dataset_folder(data, name)
     if folder.exists():
@@ -136,61 +168,71 @@ def _require_free(data: Path, name: str) -> None:
         )
 
 
-def _already(data: Path, name: str, origin: dict[str, Any]) -> ImportReport:
+def already_imported(data: Path, name: str, origin: dict[str, Any]) -> ImportReport:
     """Return what is imported, where it came from the same files, by whichever OpenCV."""
     stored = read_origin(data, name)
-    sources = origin.keys() - {"opencv"}
-    different = sorted(key for key in sources if stored.get(key) != origin[key])
+    different = sorted(
+        key
+        for key in (origin.keys() | stored.keys()) - {"opencv"}
+        if stored.get(key) != origin.get(key)
+    )
     if different:
+        key = different[0]
         raise DatasetError(
-            f"{name} is already imported from other sources: {different[0]} was "
-            f"{stored.get(different[0])}, now {origin[different[0]]}. To replace it, delete "
-            f"{dataset_folder(data, name)} and use a database without its results."
+            f"{name} is already imported from other sources: {key} was {stored.get(key, 'none')}, "
+            f"now {origin.get(key, 'none')}. To replace it, delete {dataset_folder(data, name)} "
+            "and use a database without its results."
         )
     dataset = read_dataset(data, name)
     return ImportReport(len(dataset.records), len(dataset.pairs), dataset.skipped, already=True)
 
 
 def _align_and_store(
-    data: Path,
-    name: str,
-    source: ImageSource,
-    listed: Sequence[NamedPair],
-    detector: LandmarkDetector,
-    origin: dict[str, Any],
+    data: Path, facts: DatasetFacts, listing: Listing, faces: Faces, origin: dict[str, Any]
 ) -> ImportReport:
     identities = {
         image: identity
-        for pair in listed
+        for pair in listing.pairs
         for image, identity in ((pair.image1, pair.identity1), (pair.image2, pair.identity2))
     }
-    order = source.in_stored_order(identities)
-    shards = _Shards(dataset_folder(data, name).parent / f".importing-{name}", origin, order)
+    order = faces.in_stored_order(identities)
+    place = dataset_folder(data, facts.name).parent / f".importing-{facts.name}"
+    shards = Shards(place, origin, order)
     aligned: dict[str, NDArray[np.uint8]] = {}
     failed: dict[str, str] = {}
-    with progress_bar(f"align {name}", len(order), "image") as progress:
+    with progress_bar(f"align {facts.name}", len(order), "image") as progress:
         for number, names in enumerate(shards.names):
             shard = shards.read(number)
             if shard is None:
-                shard = _align_shard(source, names, detector)
+                shard = _align_shard(faces, names)
                 shards.write(number, shard)
             aligned |= shard.aligned
             failed |= shard.failed
             progress.update(len(names))
     if not aligned:
         raise DatasetError(
-            f"{source.origin}: none of the {len(order)} images of the pair list can be used; the "
+            f"{facts.name}: none of the {len(order)} images of the pair list can be used; the "
             f"first: {next(iter(failed.values()))}"
         )
-    report = _store(data, name, listed, identities, aligned, failed, origin)
+    report = _store(data, facts, listing, identities, aligned, failed, origin)
     shards.remove()
     return report
 
 
+def _align_shard(faces: Faces, names: Sequence[str]) -> Shard:
+    shard = Shard({}, {})
+    for name in names:
+        try:
+            shard.aligned[name] = faces.aligned(name)
+        except ImageError as error:
+            shard.failed[name] = str(error)
+    return shard
+
+
 def _store(
     data: Path,
-    name: str,
-    listed: Sequence[NamedPair],
+    facts: DatasetFacts,
+    listing: Listing,
     identities: dict[str, str],
     aligned: dict[str, NDArray[np.uint8]],
     failed: dict[str, str],
@@ -198,11 +240,9 @@ def _store(
 ) -> ImportReport:
     names = sorted(aligned)
     row = {image: i for i, image in enumerate(names)}
-    first = facts_of(name).first_pair_id
     skipped = [Skipped(image, failed[image]) for image in sorted(failed)]
     pairs = []
-    folds = folds_of([pair.genuine for pair in listed])
-    for number, (pair, fold) in enumerate(zip(listed, folds, strict=True), start=first):
+    for number, pair, fold in listing.numbered(facts.first_pair_id):
         missing = [image for image in (pair.image1, pair.image2) if image not in row]
         if missing:
             skipped.append(Skipped(f"pair {number}", f"needs {missing[0]}"))
@@ -210,95 +250,17 @@ def _store(
         pairs.append(PairRecord(number, row[pair.image1], row[pair.image2], pair.genuine, fold))
     write_dataset(
         data,
-        name,
+        facts.name,
         images=np.stack([aligned[image] for image in names]),
-        records=[ImageRecord(n, identities[n], image_sha256(aligned[n])) for n in names],
+        records=[
+            ImageRecord(
+                name, identities[name], image_sha256(aligned[name]), listing.quality.get(name)
+            )
+            for name in names
+        ],
         pairs=pairs,
         skipped=skipped,
         origin=origin,
+        facts=None if facts.name in CATALOGUE else facts,
     )
     return ImportReport(len(names), len(pairs), skipped, already=False)
-
-
-@dataclass(frozen=True)
-class _Shard:
-    """Some images of an import: aligned faces, and why others failed."""
-
-    aligned: dict[str, NDArray[np.uint8]]
-    failed: dict[str, str]
-
-
-def _align_shard(source: ImageSource, names: Sequence[str], detector: LandmarkDetector) -> _Shard:
-    shard = _Shard({}, {})
-    for name in names:
-        try:
-            shard.aligned[name] = _aligned(source.read(name), name, detector)
-        except ImageError as error:
-            shard.failed[name] = str(error)
-    return shard
-
-
-def _aligned(data: bytes, name: str, detector: LandmarkDetector) -> NDArray[np.uint8]:
-    image = decode(data, name)
-    landmarks = detector.landmarks(image, name)
-    try:
-        return align(image, landmarks)
-    except ValueError as error:
-        raise ImageError(f"{name}: cannot be aligned ({error}). Check the picture.") from error
-
-
-class _Shards:
-    """Finished parts of an import on disk; parts of an import from other sources are dropped."""
-
-    def __init__(self, folder: Path, origin: dict[str, Any], order: Sequence[str]) -> None:
-        plan = json.dumps([origin, list(order)])
-        self._folder = folder / hashlib.sha256(plan.encode()).hexdigest()[:16]
-        if folder.is_dir() and not self._folder.is_dir():
-            shutil.rmtree(folder)
-        self._all = folder
-        self.names = [list(order[i : i + SHARD]) for i in range(0, len(order), SHARD)]
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number:05d}.npz"
-
-    def read(self, number: int) -> _Shard | None:
-        """Return a finished part, or None."""
-        if not self._path(number).is_file():
-            return None
-        try:
-            with np.load(self._path(number), allow_pickle=False) as stored:
-                pixels, names = stored["pixels"], stored["names"].tolist()
-                failed = json.loads(str(stored["failed"]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            # Our own intermediate file, damaged on disk: its images are simply aligned again.
-            return None
-        return _Shard(dict(zip(names, pixels, strict=True)), failed)
-
-    def write(self, number: int, shard: _Shard) -> None:
-        """Keep a finished part."""
-        buffer = io.BytesIO()
-        pixels = list(shard.aligned.values())
-        np.savez(
-            buffer,
-            pixels=np.stack(pixels) if pixels else np.empty((0, *IMAGE_SHAPE), np.uint8),
-            names=np.array(list(shard.aligned), dtype=np.str_),
-            failed=np.array(json.dumps(shard.failed)),
-        )
-        write_whole(self._path(number), buffer.getvalue())
-
-    def remove(self) -> None:
-        """Drop all parts: the dataset is stored."""
-        shutil.rmtree(self._all)
-
-
-def _sha256_of_source(path: Path) -> str:
-    """Hash an archive by its bytes, a folder by the names and bytes of its files."""
-    if path.is_file():
-        return sha256_of_file(path)
-    if not path.is_dir():
-        raise DatasetError(f"{path}: no such file or folder. Check --images.")
-    digest = hashlib.sha256()
-    for file in folder_files(path):
-        digest.update(os.fsencode(file.relative_to(path)))
-        digest.update(f" {sha256_of_file(file)}\n".encode())
-    return f"folder {digest.hexdigest()}"

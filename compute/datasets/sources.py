@@ -36,14 +36,43 @@ _Readers = Sequence[tuple[str, Callable[[], bytes]]]
 
 
 class ImageSource:
-    """Image files by ``folder/file`` name, however many folders lie above."""
+    """Files by the end of their path: ``Ann/1.jpg`` is found however many folders lie above.
+
+    A file whose whole path is the name comes before files that lie deeper.
+    """
 
     def __init__(self, origin: Path, readers: _Readers) -> None:
         self.origin = origin
         self._readers = readers
-        self._positions: dict[str, list[int]] = {}
-        for position, (path, _) in enumerate(readers):
-            self._positions.setdefault("/".join(path.split("/")[-2:]), []).append(position)
+        self._parts = [
+            tuple(part for part in path.split("/") if part not in ("", ".")) for path, _ in readers
+        ]
+        self._ends: dict[int, dict[tuple[str, ...], list[int]]] = {}
+
+    @property
+    def paths(self) -> list[str]:
+        """All files, in stored order."""
+        return [path for path, _ in self._readers]
+
+    def under(self, folder: str) -> ImageSource:
+        """Return the files that lie directly in a folder of this name, or all if none does."""
+        inside = [
+            reader
+            for reader, parts in zip(self._readers, self._parts, strict=True)
+            if parts[-2:-1] == (folder,)
+        ]
+        return ImageSource(self.origin, inside or self._readers)
+
+    def _positions(self, name: str) -> list[int]:
+        wanted = tuple(name.split("/"))
+        length = len(wanted)
+        if length not in self._ends:
+            ends = self._ends[length] = {}
+            for position, parts in enumerate(self._parts):
+                if len(parts) >= length:
+                    ends.setdefault(parts[-length:], []).append(position)
+        found = self._ends[length].get(wanted, [])
+        return [position for position in found if len(self._parts[position]) == length] or found
 
     def in_stored_order(self, names: Iterable[str]) -> list[str]:
         """Order names as the files lie in the source: a compressed tar reads forwards only.
@@ -52,20 +81,21 @@ class ImageSource:
         """
         wanted = list(names)
         for name in wanted:
-            if len(self._positions.get(name, ())) > 1:
-                paths = ", ".join(self._readers[position][0] for position in self._positions[name])
+            if len(self._positions(name)) > 1:
+                paths = ", ".join(self._readers[position][0] for position in self._positions(name))
                 raise DatasetError(
                     f"{self.origin}: {name} is there more than once: {paths}. Leave one copy."
                 )
         end = [len(self._readers)]
-        return sorted(wanted, key=lambda name: (self._positions.get(name, end), name))
+        return sorted(wanted, key=lambda name: (self._positions(name) or end, name))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of one file; ``ImageError`` where it is missing or damaged."""
-        if name not in self._positions:
+        found = self._positions(name)
+        if not found:
             raise ImageError(f"{name}: not in {self.origin}. Get the whole distribution.")
         try:
-            return self._readers[self._positions[name][0]][1]()
+            return self._readers[found[0]][1]()
         except _DAMAGE as error:
             raise ImageError(
                 f"{name}: cannot be read from {self.origin} ({error}). Fetch the file again."

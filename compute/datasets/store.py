@@ -2,7 +2,7 @@
 
 ``<data>/datasets/<name>/`` holds ``images.npy`` (M, 112, 112, 3) uint8 RGB, ``images.csv``,
 ``pairs.csv``, ``skipped.csv``, perhaps ``masks.npy`` (Q, 112, 112) bool, and ``dataset.json``,
-which names the hash of each file.
+which names the hash of each file and, where the catalogue does not, says what the dataset is.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.datasets.catalogue import facts_of
+from compute.datasets.catalogue import (
+    CATALOGUE,
+    NAME,
+    DatasetFacts,
+    require_name,
+)
 from compute.errors import DatasetError, HashMismatchError
 from compute.files import require_sha256, sha256_of_file, write_array, write_json, write_whole
 from compute.occlusion import IMAGE_SHAPE
@@ -75,7 +80,7 @@ class StoredDataset:
         (Q, 112, 112) bool: what really differs in a pair, where the dataset knows it.
     """
 
-    name: str
+    facts: DatasetFacts
     sha256: str
     origin: dict[str, Any]
     images: NDArray[np.uint8]
@@ -83,6 +88,11 @@ class StoredDataset:
     pairs: list[PairRecord]
     skipped: list[Skipped]
     masks: NDArray[np.bool_] | None
+
+    @property
+    def name(self) -> str:
+        """The name that it is stored and published under."""
+        return self.facts.name
 
 
 def image_sha256(image: NDArray[np.uint8]) -> str:
@@ -92,12 +102,47 @@ def image_sha256(image: NDArray[np.uint8]) -> str:
 
 def dataset_folder(data: Path, name: str) -> Path:
     """Return where a dataset is stored, whether it is there or not."""
-    return data / "datasets" / facts_of(name).name
+    return data / "datasets" / require_name(name)
 
 
 def is_imported(data: Path, name: str) -> bool:
     """Tell whether a dataset is in the store."""
     return (dataset_folder(data, name) / "dataset.json").is_file()
+
+
+def own_names(data: Path) -> list[str]:
+    """Return the names of the imported datasets that the catalogue does not know, sorted."""
+    found = [path.parent.name for path in sorted((data / "datasets").glob("*/dataset.json"))]
+    return [name for name in found if NAME.fullmatch(name) and name not in CATALOGUE]
+
+
+def facts_of(data: Path, name: str) -> DatasetFacts:
+    """Return what is known of a dataset: by the catalogue, or since its import.
+
+    Raises
+    ------
+    DatasetError
+        For a name that is neither in the catalogue nor imported; lists those that are.
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    own = own_names(data)
+    if name not in own:
+        raise DatasetError(
+            f"Unknown dataset {name!r}: expected one of {', '.join([*CATALOGUE, *own])}. One of "
+            "your own is imported with: flask datasets import NAME --images FOLDER --pairs FILE.csv"
+        )
+    stored = _summary(data, name).get("facts")
+    try:
+        facts = DatasetFacts(**(stored or {}))
+    except TypeError:
+        facts = None
+    if facts is None or facts.name != name:
+        raise DatasetError(
+            f"{dataset_folder(data, name)}/dataset.json: it says {stored!r:.200} of the dataset, "
+            f"expected the facts of {name}. {_remedy(data, name)}"
+        )
+    return facts
 
 
 def write_dataset(
@@ -110,10 +155,12 @@ def write_dataset(
     skipped: Sequence[Skipped],
     origin: dict[str, Any],
     masks: NDArray[np.bool_] | None = None,
+    facts: DatasetFacts | None = None,
 ) -> None:
     """Store a dataset under its name in one rename; ``origin`` says what it was made from.
 
-    As with ``write_whole``, what a killed process leaves is written over by the next.
+    ``facts`` says what it is where the catalogue does not. As with ``write_whole``, what a killed
+    process leaves is written over by the next.
     """
     target = dataset_folder(data, name)
     folder = target.with_name(f".writing-{name}")
@@ -135,6 +182,7 @@ def write_dataset(
                 "sha256": _content_sha256(hashes),
                 "origin": origin,
                 "files": hashes,
+                **({} if facts is None else {"facts": asdict(facts)}),
             },
         )
         folder.rename(target)
@@ -159,16 +207,17 @@ def read_dataset(data: Path, name: str) -> StoredDataset:
     HashMismatchError
         Where a file is not what was written at import.
     """
+    facts = facts_of(data, name)
     folder = dataset_folder(data, name)
     summary = _summary(data, name)
     for file, expected in summary["files"].items():
-        require_sha256(folder / file, expected, remedy=f"Delete {folder} and import {name} again.")
+        require_sha256(folder / file, expected, remedy=_remedy(data, name))
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     if images.shape[1:] != IMAGE_SHAPE or images.dtype != np.uint8:
         raise DatasetError(f"{folder}/images.npy holds {images.dtype} {images.shape}.")
     with_masks = "masks.npy" in summary["files"]
     return StoredDataset(
-        name=name,
+        facts=facts,
         sha256=summary["sha256"],
         origin=summary["origin"],
         images=images,
@@ -194,14 +243,13 @@ def read_dataset(data: Path, name: str) -> StoredDataset:
     )
 
 
-def require_images(dataset: StoredDataset) -> None:
-    """Compare every image with its own hash; ``HashMismatchError`` names the first that differs."""
-    for record, image in zip(dataset.records, dataset.images, strict=True):
-        if image_sha256(image) != record.sha256:
-            raise HashMismatchError(
-                f"{dataset.name}, {record.name}: pixels have SHA-256 {image_sha256(image)}, "
-                f"expected {record.sha256}. Import the dataset again."
-            )
+def folds_in(data: Path, name: str) -> int:
+    """Return how many folds the pairs of an imported dataset are in; hashes are not checked."""
+    return len({row["fold"] for row in _read_table(dataset_folder(data, name) / "pairs.csv")})
+
+
+def _remedy(data: Path, name: str) -> str:
+    return f"Delete {dataset_folder(data, name)} and import {name} again."
 
 
 def _summary(data: Path, name: str) -> dict[str, Any]:
@@ -211,7 +259,7 @@ def _summary(data: Path, name: str) -> dict[str, Any]:
             f"Dataset {name!r} is not imported ({folder} is missing). Run: flask datasets import "
             f"{name} --help"
         )
-    remedy = f"Delete {folder} and import {name} again."
+    remedy = _remedy(data, name)
     try:
         summary: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         found, hashes, sha256 = summary["format"], summary["files"], summary["sha256"]

@@ -4,7 +4,7 @@ Pictures are named by their content and rows are written in one transaction per 
 killed run leaves at most pictures without rows, never rows without pictures.
 
 `datasets`, `evaluations` and `explanations` write what the pipeline made, `restored` what a release
-holds, `derived` what is kept beside the rows.
+holds, `derived` what is kept beside the rows, `notes` what is known of labels.
 """
 
 from __future__ import annotations

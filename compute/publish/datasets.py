@@ -13,12 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from app.extensions import db
 from app.media import MediaStore
 from app.models import Dataset, Evaluation, Image, Pair, PairColumn, ResultColumn
-from compute.datasets.catalogue import facts_of
+from compute.datasets.catalogue import DatasetFacts
 from compute.datasets.store import PairRecord, StoredDataset
 from compute.errors import RunError
 from compute.images import encode_png
 from compute.progress import progress_bar
 from compute.publish.derived import write_pair_columns, write_result_columns
+from compute.publish.notes import note_pairs
 
 
 def publish_dataset(media: MediaStore, dataset: StoredDataset) -> None:
@@ -27,13 +28,15 @@ def publish_dataset(media: MediaStore, dataset: StoredDataset) -> None:
     Raises
     ------
     RunError
-        Where another dataset is published under this name.
+        Where another dataset is published under this name, or with its pair ids.
     """
     try:
         if _holds(dataset):
             pack_missing(dataset.name)
         else:
+            _require_free_ids(dataset.facts)
             _insert_dataset(media, dataset)
+        note_pairs(dataset.facts)
     except IntegrityError:
         # Two models that start on a new database at a time: the other process was first.
         db.session.rollback()
@@ -52,13 +55,24 @@ def _holds(dataset: StoredDataset) -> bool:
     return known is not None
 
 
+def _require_free_ids(facts: DatasetFacts) -> None:
+    ids = Pair.id.between(facts.first_pair_id, facts.last_pair_id)
+    other = db.session.scalar(select(Dataset.name).join(Pair).where(ids).limit(1))
+    if other is not None:
+        raise RunError(
+            f"{facts.name} has the pair ids {facts.first_pair_id} to {facts.last_pair_id}, of "
+            f"which {other} has some in this database. Import your images under another name: "
+            "the ids follow from it."
+        )
+
+
 def _insert_dataset(media: MediaStore, dataset: StoredDataset) -> None:
     faces = _write_faces(media, dataset)
     masks = [
         media.write("masks", encode_png(mask.astype(np.uint8) * 255))
         for mask in (dataset.masks if dataset.masks is not None else ())
     ]
-    facts = facts_of(dataset.name)
+    facts = dataset.facts
     row = Dataset(
         name=facts.name,
         title=facts.title,

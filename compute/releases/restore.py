@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 
 from app.media import MediaKeyError, MediaStore
-from compute.datasets.catalogue import CATALOGUE
 from compute.datasets.store import is_imported, read_dataset
 from compute.errors import ReleaseError
 from compute.files import exclusive
@@ -69,7 +68,7 @@ def _require_dataset(release: SoundRelease, publisher: Publisher, data: Path) ->
     """Return the key of the release's dataset on the site, published first if it is imported."""
     name, sha256 = release.manifest.dataset["name"], release.manifest.dataset["sha256"]
     found = rows.find_dataset(name)
-    if found is None and name in CATALOGUE and is_imported(data, name):
+    if found is None and is_imported(data, name):
         stored = read_dataset(data, name)
         if stored.sha256 == sha256:
             publisher.dataset(stored)

@@ -23,8 +23,14 @@ from app.commands.compute import read_ids
 from app.settings import Settings
 from compute import known_models
 from compute.alignment import DETECTOR_FILE, TEMPLATE
-from compute.datasets import importing
-from compute.datasets.store import ImageRecord, PairRecord, image_sha256, write_dataset
+from compute.datasets import given
+from compute.datasets.store import (
+    ImageRecord,
+    PairRecord,
+    Skipped,
+    image_sha256,
+    write_dataset,
+)
 from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.files import sha256_of_file
 from compute.known_models import KnownModel
@@ -61,6 +67,7 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
         ["datasets", "import"],
         ["datasets", "pull"],
         ["datasets", "verify"],
+        ["datasets", "derive"],
         ["models"],
         ["models", "list"],
         ["models", "add"],
@@ -297,7 +304,7 @@ def test_an_import_lists_what_it_skips(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importing, "LandmarkDetector", FaceEverywhere)
+    monkeypatch.setattr(given, "LandmarkDetector", FaceEverywhere)
     (settings.data_dir / "models").mkdir(parents=True)
     (settings.data_dir / "models" / DETECTOR_FILE).touch()
     images, pairs = sources
@@ -328,7 +335,7 @@ def test_an_import_says_what_it_needs(
     wrong = tmp_path / "yunet.onnx"
     wrong.write_bytes(b"another network")
     for arguments, message in (
-        (("lwf",), "Unknown dataset 'lwf': expected one of lfw, demo"),
+        (("lwf",), "Unknown dataset 'lwf': expected one of lfw, calfw, "),
         (("lfw",), "lfw needs --images and --pairs"),
         (("lfw", "--images", images), "lfw needs --images and --pairs"),
         (("lfw", *both), f"The face detector {DETECTOR_FILE} is in none of"),
@@ -349,7 +356,7 @@ def test_an_import_without_its_images_fails(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importing, "LandmarkDetector", FaceEverywhere)
+    monkeypatch.setattr(given, "LandmarkDetector", FaceEverywhere)
     for path in (tmp_path / "gone.tar", sources[1]):
         done = run(
             runner,
@@ -366,7 +373,7 @@ def test_a_folder_in_the_way_of_an_import_is_said_before_any_work(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importing, "LandmarkDetector", FaceEverywhere)
+    monkeypatch.setattr(given, "LandmarkDetector", FaceEverywhere)
     folder = settings.data_dir / "datasets" / "lfw"
     folder.mkdir(parents=True)
     images, pairs = sources
@@ -391,11 +398,12 @@ def test_verifying_a_dataset_finds_a_damaged_image(
         images=images,
         records=[ImageRecord(str(i), "A", image_sha256(image)) for i, image in enumerate(images)],
         pairs=[PairRecord(30001, 0, 1, genuine=True, fold=0)],
-        skipped=[],
+        skipped=[Skipped(f"pair {number}", "needs 3") for number in range(30002, 30601)],
         origin={},
     )
     sound = run(runner, "datasets", "verify", "demo")
-    assert (sound.exit_code, sound.output) == (0, "demo: 2 images and 1 pairs are sound.\n")
+    assert sound.exit_code == 1
+    assert sound.output.startswith("demo: 2 images and 1 pairs are sound.\n")
     path = settings.data_dir / "datasets" / "demo" / "images.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
     done = run(runner, "datasets", "verify", "demo")

@@ -23,7 +23,8 @@ from app.settings import Settings
 from compute import explain_pair
 from compute.alignment import LandmarkDetector, find_detector
 from compute.datasets import lfw
-from compute.datasets.importing import import_lfw
+from compute.datasets.given import Given, import_given
+from compute.datasets.soundness import require_counts
 from compute.datasets.store import read_dataset
 from compute.distances import cosine_distances, unit_vectors
 from compute.embedding import OnnxEmbedder, Preprocessing
@@ -34,6 +35,7 @@ from compute.known_models import known_by_hash
 from compute.model_verification import check_on_record
 from compute.occlusion import OcclusionSpec
 from compute.registry import ModelRegistry, open_embedder
+from tests.dataset_files import write_lines
 
 pytestmark = pytest.mark.realdata
 MS1M = Preprocessing("rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -63,11 +65,14 @@ def data(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for member in whole:
             if "/".join(member.name.split("/")[-2:]) in wanted:
                 part.addfile(member, whole.extractfile(member))
-    report = import_lfw(
+    report = import_given(
         folder / "data",
-        images=small,
-        pairs=real / "data/pairs.txt",
-        detector=find_detector([real / "models"]),
+        "lfw",
+        Given(
+            images=small,
+            pairs=real / "data/pairs.txt",
+            find_detector=lambda: find_detector([real / "models"]),
+        ),
     )
     assert report.images == len(wanted)
     assert report.pairs + sum(each.what.startswith("pair ") for each in report.skipped) == 6000
@@ -84,6 +89,27 @@ def test_real_faces_are_aligned_and_their_pairs_kept(data: Path) -> None:
     eyes = (mean[50:53, 37:40].mean() + mean[50:53, 72:75].mean()) / 2
     cheeks = (mean[66:70, 34:40].mean() + mean[66:70, 72:78].mean()) / 2
     assert eyes < cheeks - 15
+
+
+def test_a_list_of_sllfw_takes_the_same_images_to_the_same_faces(real: Path, data: Path) -> None:
+    listed = [
+        image
+        for pair in lfw.read_pairs(real / "data/pairs.txt")
+        for image in (pair.image1, pair.image2)
+    ]
+    pairs = write_lines(data.parent / "pair_SLLFW.txt", listed)
+    given = Given(
+        images=data.parent / "small.tar",
+        pairs=pairs,
+        find_detector=lambda: find_detector([real / "models"]),
+    )
+    report = import_given(data, "sllfw", given)
+    lfw_faces, sllfw_faces = read_dataset(data, "lfw"), read_dataset(data, "sllfw")
+    assert sllfw_faces.records == lfw_faces.records
+    shift = 18_000
+    assert sllfw_faces.pairs == [replace(pair, id=pair.id + shift) for pair in lfw_faces.pairs]
+    assert len(report.skipped) == len(lfw_faces.skipped)
+    require_counts(sllfw_faces)
 
 
 def test_an_image_without_a_face_is_named(real: Path) -> None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from compute.alignment import TEMPLATE
-from compute.datasets import importing
-from compute.datasets.importing import ImportReport, import_lfw
+from compute.datasets import given, shards
+from compute.datasets.given import Given, import_given
+from compute.datasets.importing import ImportReport
 from compute.datasets.lfw import image_name
 from compute.datasets.store import dataset_folder, image_sha256, is_imported, read_dataset
 from compute.errors import DatasetError, HashMismatchError, ImageError, RunError
@@ -45,8 +46,8 @@ class FakeDetector:
 
 @pytest.fixture(autouse=True)
 def detector(monkeypatch: pytest.MonkeyPatch) -> type[FakeDetector]:
-    monkeypatch.setattr(importing, "LandmarkDetector", FakeDetector)
-    monkeypatch.setattr(importing, "SHARD", 8)
+    monkeypatch.setattr(given, "LandmarkDetector", FakeDetector)
+    monkeypatch.setattr(shards, "SHARD", 8)
     FakeDetector.calls, FakeDetector.die_after = 0, None
     return FakeDetector
 
@@ -81,8 +82,12 @@ def pair_list(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(tmp_path: Path, photographs: Path, pair_list: Path) -> Callable[..., ImportReport]:
     def run(data: str = "data", **more: Any) -> ImportReport:
-        given = {"images": photographs, "pairs": pair_list, "detector": tmp_path / "yunet.onnx"}
-        return import_lfw(tmp_path / data, **(given | more))
+        options: dict[str, Any] = {
+            "images": photographs,
+            "pairs": pair_list,
+            "find_detector": lambda: tmp_path / "yunet.onnx",
+        }
+        return import_given(tmp_path / data, "lfw", Given(**(options | more)))
 
     return run
 

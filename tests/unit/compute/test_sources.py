@@ -234,3 +234,24 @@ def test_a_zip_with_a_password_is_an_image_error(tmp_path: Path) -> None:
     path.write_bytes(data)
     with open_source(path) as source, pytest.raises(ImageError, match="cannot be read"):
         source.read("A/A_0001.jpg")
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "folder"])
+def test_names_of_any_depth_are_found_and_the_whole_path_comes_first(
+    kind: str, tmp_path: Path
+) -> None:
+    files = [("old/a.png", b"old"), ("a.png", b"new"), ("x/y/z/b.png", b"deep")]
+    with open_source(make(kind, tmp_path, files)) as source:
+        assert source.in_stored_order(["a.png"]) == ["a.png"]
+        assert source.read("a.png") == b"new"
+        assert source.read("old/a.png") == b"old"
+        assert source.read("b.png") == source.read("x/y/z/b.png") == b"deep"
+        with pytest.raises(ImageError, match="not in"):
+            source.read("z.png")
+
+
+def test_one_of_several_copies_is_taken_by_its_folder(tmp_path: Path) -> None:
+    files = [("aligned images/a.jpg", b"aligned"), ("all/images/a.jpg", b"photograph")]
+    with open_source(make("zip", tmp_path, files)) as source:
+        assert source.under("images").read("a.jpg") == b"photograph"
+        assert source.under("nothing").read("images/a.jpg") == b"photograph"

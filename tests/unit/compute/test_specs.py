@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compute.datasets.catalogue import CATALOGUE
 from compute.datasets.store import ImageRecord, PairRecord, Skipped, StoredDataset
 from compute.errors import RunError
 from compute.occlusion import OcclusionSpec
@@ -74,7 +75,7 @@ def test_an_unknown_spec_lists_the_known(given: str) -> None:
 def dataset(**more: Any) -> StoredDataset:
     pairs = [PairRecord(101 + i, 0, 1, genuine=i % 4 < 2, fold=i // 4) for i in range(20) if i != 7]
     options: dict[str, Any] = {
-        "name": "demo",
+        "facts": CATALOGUE["demo"],
         "sha256": "",
         "origin": {},
         "images": np.zeros((2, 112, 112, 3), np.uint8),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from compute.datasets.soundness import require_images
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -20,7 +21,6 @@ from compute.datasets.store import (
     is_imported,
     read_dataset,
     read_origin,
-    require_images,
     write_dataset,
 )
 from compute.errors import DatasetError, HashMismatchError
@@ -151,7 +151,7 @@ def test_an_image_that_is_not_its_hash_is_named(tmp_path: Path) -> None:
 def test_what_is_not_imported_says_how(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"'demo' is not imported.*flask datasets import demo"):
         read_dataset(tmp_path, "demo")
-    with pytest.raises(DatasetError, match="Unknown dataset 'lwf': expected one of lfw, demo"):
+    with pytest.raises(DatasetError, match="Unknown dataset 'lwf': expected one of lfw, calf"):
         read_dataset(tmp_path, "lwf")
 
 
