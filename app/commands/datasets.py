@@ -58,7 +58,11 @@ def datasets_list() -> None:
     "default landmarks for calfw and cplfw, else detect.",
 )
 @click.option("--landmarks", type=_FILE, help="Landmark files, where they are not in --images.")
-@click.option("--detector", type=_FILE, help="The YuNet file; in the data folder by default.")
+@click.option(
+    "--detector",
+    type=_FILE,
+    help="A file, or the name of a detector that was pulled; yunet by default.",
+)
 @click.option(
     "--per-label", type=int, help="Without --pairs: how many pairs to draw of each label."
 )
@@ -109,7 +113,7 @@ def datasets_import(
         tfrecord=tfrecord,
         bin=bin_file,
         align=align,
-        find_detector=lambda: detector or find_detector(folders),
+        find_detector=lambda: find_detector(folders, detector),
         per_label=per_label,
         seed=seed,
         said=Said(title, licence, source),

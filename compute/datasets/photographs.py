@@ -12,7 +12,7 @@ from typing import Any
 
 import cv2
 
-from compute.alignment import DETECTOR_SHA256, LandmarkDetector
+from compute.alignment import LandmarkDetector
 from compute.datasets.faces import AlignedPictures, Faces, GivenLandmarks, Photographs
 from compute.datasets.importing import Listing
 from compute.datasets.sources import ImageSource, folder_files, open_source
@@ -40,7 +40,7 @@ class Alignment:
     def origin(self) -> dict[str, Any]:
         """What it is made of, by kind."""
         if self.detector is not None:
-            return {"detector": DETECTOR_SHA256, "opencv": cv2.__version__}
+            return {"detector": self.detector.sha256, "opencv": cv2.__version__}
         if self.landmarks is not None:
             return {"landmarks": sha256_of_source(self.landmarks), "opencv": cv2.__version__}
         return {"align": "none"}

@@ -26,6 +26,8 @@ PEOPLE, EACH = 40, 5
 class FaceInTheMiddle:
     """Stands for the detector: the face is 20 pixels inside every photograph."""
 
+    sha256 = "0" * 64
+
     def __init__(self, path: Path) -> None:
         assert path.is_file()
 

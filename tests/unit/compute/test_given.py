@@ -29,6 +29,8 @@ Run = Callable[..., tuple[ImportReport, StoredDataset]]
 class FakeDetector:
     """Finds the face where an aligned one is, 20 pixels further in."""
 
+    sha256 = "0" * 64
+
     def __init__(self, path: Path) -> None:
         assert path.name == "yunet.onnx"
 
@@ -102,6 +104,7 @@ def test_photographs_are_aligned_by_default(run: Run, tmp_path: Path) -> None:
     table = write_lines(tmp_path / "pairs.csv", TABLE)
     _, dataset = run(images=images, pairs=table)
     assert np.array_equal(dataset.images[1], picture(1, 152)[20:132, 20:132])
+    assert dataset.origin["detector"] == FakeDetector.sha256
     with pytest.raises(DatasetError, match="other sources: align was none, now none"):
         run(images=images, pairs=table, align="none")
 

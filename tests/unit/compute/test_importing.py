@@ -29,6 +29,8 @@ IMAGES = [image_name(name, number) for name in NAMES for number in (1, 2)]
 class FakeDetector:
     """Finds the template in every image but the faceless one."""
 
+    sha256 = "0" * 64
+
     calls = 0
     die_after: int | None = None
 
