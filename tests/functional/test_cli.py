@@ -182,6 +182,46 @@ def test_a_known_file_that_is_fed_wrongly_is_named(
     assert "Error: 1 of the models did not pass." in done.output
 
 
+def test_how_a_model_is_fed_is_checked_on_a_dataset(
+    runner: FlaskCliRunner, known: KnownModel, toy: Path, settings: Settings
+) -> None:
+    generator = np.random.default_rng(0)
+    count = 60
+    colours = generator.integers(40, 216, (count, 8, 8, 3)).repeat(14, axis=1).repeat(14, axis=2)
+    noisy = colours[:, None] + generator.normal(0, 12, (count, 2, 112, 112, 3))
+    images = np.clip(noisy, 0, 255).astype(np.uint8).reshape(-1, 112, 112, 3)
+    pairs = [
+        PairRecord(
+            30001 + i, 2 * i, (2 * i + 1 + 4 * (i % 2)) % 120, genuine=i % 2 == 0, fold=i // 6
+        )
+        for i in range(count)
+    ]
+    write_dataset(
+        settings.data_dir,
+        "demo",
+        images=images,
+        records=[ImageRecord(str(i), "A", image_sha256(image)) for i, image in enumerate(images)],
+        pairs=pairs,
+        skipped=[],
+        origin={},
+    )
+    fed = ("--color", "bgr", "--mean", "127.5", "--std", "127.5")
+    assert run(runner, "models", "add", "toy", "--onnx", toy, *fed).exit_code == 0
+    options = ("--dataset", "demo", "--pairs", "60")
+    done = run(runner, "models", "verify", "toy", *options)
+    assert done.exit_code == 0, done.output
+    assert "toy on demo: no other usual way to feed it sets 60 pairs apart better." in done.output
+    assert "% on 60 pairs; none is published." in done.output
+    few = run(runner, "models", "verify", "toy", "--dataset", "demo", "--pairs", "3")
+    assert (few.exit_code, "--pairs 3: expected 40 or more" in few.output) == (2, True)
+    other = toy.with_name("other.onnx")
+    other.write_bytes(onnx_models.toy(seed=1))
+    assert run(runner, "models", "add", "raw", "--onnx", other).exit_code == 0
+    done = run(runner, "models", "verify", "raw", *options)
+    assert done.exit_code == 2
+    assert "raw on demo: probably wrong normalisation. Fed --color rgb --mean 0" in done.output
+
+
 def test_values_for_pixels_from_0_to_1_are_pointed_out(runner: FlaskCliRunner, toy: Path) -> None:
     done = run(runner, "models", "add", "half", "--onnx", toy, "--mean", "0.5", "--std", "0.5")
     assert done.exit_code == 0
