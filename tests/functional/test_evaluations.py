@@ -213,7 +213,7 @@ def test_curves_are_computed_once_until_the_evaluation_is_another(demo: Flask) -
     url = "/models/first/alpha"
     first, second = statements_of(demo, url), statements_of(demo, url)
     with demo.app_context():
-        row = db.session.scalars(select(Evaluation)).first()
+        row = db.session.scalars(select(Evaluation).order_by(Evaluation.id)).first()
         assert row is not None
         row.finished = row.finished.replace(year=2027)
         db.session.commit()

@@ -147,14 +147,14 @@ def test_the_database_is_read(session: Session, settings: Settings, demo: Flask)
 
 
 def test_another_migration_is_said(app: Flask, session: Session, settings: Settings) -> None:
+    # Nothing is committed: the database is shared by the tests of a run.
     session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    session.commit()
     newer = check_database(session, settings.database_url)
     assert (newer.level, newer.remedy) == ("wrong", "The code is older: update it.")
     session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    session.commit()
     older = check_database(session, settings.database_url)
     assert (older.level, older.remedy) == ("wrong", "Run: flask db upgrade")
+    session.rollback()
 
 
 def test_a_database_that_cannot_be_reached_is_said_without_its_password() -> None:
