@@ -10,7 +10,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError
+from playwright.sync_api import Browser, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from app import create_app
 from app.settings import ROOT
@@ -94,7 +95,7 @@ def test_a_page_never_scrolls_sideways(opened: Opened) -> None:
 def _settled_reach(page: Page, width: int) -> int:
     """Return how wide the page is, once charts have drawn themselves anew or had the time to."""
     fits = "width => document.documentElement.scrollWidth <= width"
-    with suppress(TimeoutError):
+    with suppress(PlaywrightTimeoutError):
         page.wait_for_function(fits, arg=width, timeout=5000)
     reach: int = page.evaluate("document.documentElement.scrollWidth")
     return reach
