@@ -20,12 +20,11 @@ accesslog = "-"
 control_socket_disable = True
 
 
-def post_worker_init(worker: Any) -> None:
+def post_worker_init(_worker: Any) -> None:
     """Take what start-up made out of the garbage collector's rounds.
 
     A page makes thousands of small objects, each round would look at all of the site's own again:
     up to 20 ms in the middle of a request.
     """
-    worker.app.wsgi()
     gc.collect()
     gc.freeze()

@@ -61,10 +61,11 @@ def _models(data: Path) -> Iterator[Holding]:
         return
     for entry in entries.values():
         fault = ""
-        try:
-            registry.path(entry)
-        except ComputeError as error:
-            fault = str(error)
+        if entry.endpoint is None:  # a service has no file
+            try:
+                registry.path(entry)
+            except ComputeError as error:
+                fault = str(error)
         yield Holding("model", entry.name, fault)
 
 

@@ -13,7 +13,10 @@ from compute.datasets.store import ImageRecord, PairRecord, image_sha256, write_
 from compute.embedding import Preprocessing
 from compute.holdings import Holding, holdings
 from compute.registry import ModelRegistry
+from compute.remote.service import RemoteEndpoint
+from compute.remote.transport import Manners
 from tests import onnx_models
+from tests.black_box import BlackBox, serving
 
 
 @pytest.fixture
@@ -41,6 +44,14 @@ def found(data: Path) -> list[Holding]:
 
 def test_sound_holdings_have_no_fault(data: Path) -> None:
     assert found(data) == [Holding("dataset", "lfw"), Holding("model", "toy")]
+
+
+def test_a_service_needs_no_file(data: Path) -> None:
+    with serving(BlackBox()) as box:
+        manners = Manners(allow_private=True)
+        endpoint = RemoteEndpoint(box.url, "embeddings", batch=4, manners=manners)
+        ModelRegistry(data).add_service("box", endpoint)
+    assert Holding("model", "box") in found(data)
 
 
 def test_nothing_is_held_by_an_empty_folder(tmp_path: Path) -> None:
