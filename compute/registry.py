@@ -15,12 +15,12 @@ from typing import Any, Final, Literal
 
 import tomli_w
 
-from compute import onnx_graph
 from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing
 from compute.errors import ComputeError, ModelError
 from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
-from compute.intake import take_in
-from compute.probing import probe
+from compute.graphs import onnx_graph
+from compute.graphs.intake import take_in
+from compute.graphs.probing import probe
 from compute.remote.service import (
     RemoteEmbedder,
     RemoteEndpoint,

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from compute.datasets.tfrecord import PairExample, masked_crc32c
+from compute.datasets.formats.tfrecord import PairExample, masked_crc32c
 
 
 def write_lines(path: Path, lines: Iterable[str], *, end: str = "\n") -> Path:

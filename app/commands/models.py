@@ -13,7 +13,7 @@ from app.commands.model_services import add_service, behind, require_one_kind
 from app.commands.outcome import fail, site_settings, teaching
 
 if TYPE_CHECKING:
-    from compute.model_card import Measured
+    from compute.models.card import Measured
     from compute.registry import ModelEntry
 
 models = AppGroup("models", help="List, pull, add and check face verification models.")
@@ -26,7 +26,7 @@ _FILE = click.Path(path_type=Path)
 @teaching
 def models_list(*, known: bool) -> None:
     """Show the registry."""
-    from compute.known_models import known_models
+    from compute.models.known import known_models
     from compute.registry import ModelRegistry
 
     entries = ModelRegistry(site_settings().data_dir).entries()
@@ -57,7 +57,7 @@ def models_list(*, known: bool) -> None:
 @teaching
 def models_pull(name: str, *, accept_licence: bool) -> None:
     """Fetch the known model NAME, check it and add it to the registry (detectors: put it there)."""
-    from compute.known_models import known_model, pull
+    from compute.models.known import known_model, pull
 
     known = known_model(name)
     click.echo(f"{known.title}. Licence: {known.licence}")
@@ -167,8 +167,8 @@ def models_verify(names: tuple[str, ...], dataset: str | None, pairs: int) -> No
 @teaching
 def models_card(name: str) -> None:
     """Print all that is known of the model NAME, and what this site measured with it."""
-    from compute.known_models import known_by_hash, known_models
-    from compute.model_card import card
+    from compute.models.card import card
+    from compute.models.known import known_by_hash, known_models
     from compute.registry import ModelRegistry
 
     registry = ModelRegistry(site_settings().data_dir)
@@ -193,8 +193,8 @@ def _require_agreement(name: str, terms: str) -> None:
 
 def _tell(entry: ModelEntry) -> None:
     """Say what was added, and what is odd about it."""
-    from compute.known_models import known_by_hash
-    from compute.model_checks import described
+    from compute.models.checks import described
+    from compute.models.known import known_by_hash
 
     batch = f"at its fixed batch of {entry.io.batch}" if entry.io.batch else "at any batch"
     click.echo(
@@ -220,8 +220,8 @@ def _tell(entry: ModelEntry) -> None:
 
 def _check(name: str, dataset: str | None = None, pairs: int = 0) -> None:
     """Verify one model; ``ComputeError`` says what is wrong with it."""
-    from compute.known_models import known_by_hash
-    from compute.model_verification import check_on_dataset, check_on_record
+    from compute.models.known import known_by_hash
+    from compute.models.verification import check_on_dataset, check_on_record
     from compute.registry import ModelRegistry
 
     registry = ModelRegistry(site_settings().data_dir)
@@ -250,7 +250,7 @@ def _measured(entry: ModelEntry) -> list[Measured]:
 
     from app.extensions import db
     from app.models import Dataset, Evaluation, Explanation, ExplanationSet, FaceModel
-    from compute.model_card import Measured
+    from compute.models.card import Measured
 
     explained = (
         select(func.count())

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from compute.fetching import RemoteFile
+from compute.fetching.fetch import RemoteFile
 
 SOURCES: Final = ("tfrecord", "original", "bin")
 

@@ -10,7 +10,7 @@ from typing import Final
 from compute.datasets.download_table import DOWNLOADS, ByHand, Download
 from compute.datasets.store import Skipped
 from compute.errors import DatasetError, FetchError, HashMismatchError
-from compute.fetching import fetch
+from compute.fetching.fetch import fetch
 from compute.patience import Patience
 from compute.progress import say as say_aloud
 

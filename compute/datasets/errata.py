@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from compute.datasets.lfw import image_name
+from compute.datasets.formats.lfw import image_name
 
 
 def _images(*pairs: tuple[str, int, str, int]) -> frozenset[frozenset[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.alignment import align
-from compute.datasets.landmarks import landmark_file, read_landmarks
+from compute.datasets.formats.landmarks import landmark_file, read_landmarks
 from compute.datasets.sources import ImageSource
 from compute.errors import DatasetError, ImageError
 from compute.images import decode

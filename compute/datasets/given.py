@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from compute.alignment import LandmarkDetector
-from compute.datasets import calfw, cplfw, lfw, sllfw, xqlfw
 from compute.datasets.catalogue import CATALOGUE, DatasetFacts, require_name
 from compute.datasets.downloads import pulled, sources_of
-from compute.datasets.folder_pairs import folder_images, pairs_of_folders
+from compute.datasets.formats import calfw, cplfw, lfw, sllfw, xqlfw
+from compute.datasets.formats.folder_pairs import folder_images, pairs_of_folders
+from compute.datasets.formats.pair_table import read_table
 from compute.datasets.identities import with_identities
 from compute.datasets.importing import ImportReport, Listing, Source, import_dataset
 from compute.datasets.own import Said, own_facts
-from compute.datasets.pair_table import read_table
 from compute.datasets.pairs import NamedPair
 from compute.datasets.photographs import Alignment, ListedPhotographs
 from compute.datasets.records import PairList, PictureRecords

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from compute.datasets.catalogue import DatasetFacts
 from compute.datasets.faces import Faces, decode_aligned
+from compute.datasets.formats.insightface_bin import read_bin
+from compute.datasets.formats.tfrecord import PairExample, read_examples
 from compute.datasets.identities import with_identities
 from compute.datasets.importing import Listing
-from compute.datasets.insightface_bin import read_bin
 from compute.datasets.pairs import NamedPair
 from compute.datasets.store import image_sha256
-from compute.datasets.tfrecord import PairExample, read_examples
 from compute.errors import DatasetError, ImageError
 from compute.files import sha256_of_file
 from compute.progress import progress_bar

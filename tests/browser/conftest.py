@@ -6,10 +6,10 @@ import io
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from flask import Flask
 from PIL import Image as Picture
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import select
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app import create_app
 from app.extensions import db
@@ -27,6 +27,9 @@ from app.settings import Settings
 from compute.releases.export import Wanted, export
 from tests import factories
 from tests.conftest import close_database, media_store_of, site_settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 ARGUMENTS: Final = [
@@ -38,8 +41,32 @@ ARGUMENTS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_ANSWER: Final = "tests.answer"
 MASKED: Final = 1
 """The pair of the site of which it is known what really differs."""
+
+
+class _Handler(WSGIRequestHandler):
+    """Closes the answer to a browser that went away.
+
+    Werkzeug drains the request first, which fails then, and leaves the answer's file open.
+    """
+
+    def connection_dropped(
+        self, error: BaseException, environ: WSGIEnvironment | None = None
+    ) -> None:
+        if environ and (close := getattr(environ.get(_ANSWER), "close", None)):
+            close()
+
+
+def _remembering(app: Flask) -> WSGIApplication:
+    """Return the app, keeping each answer where ``_Handler`` finds it."""
+
+    def remember(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        environ[_ANSWER] = answer = app(environ, start)
+        return answer
+
+    return remember
 
 
 @contextmanager
@@ -48,7 +75,7 @@ def served(folder: Path, migrated_file: Path) -> Iterator[tuple[str, Flask]]:
     database = folder / "xfv.sqlite3"
     shutil.copyfile(migrated_file, database)
     app = create_app(site_settings(folder, f"sqlite:///{database}"))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, _remembering(app), True, request_handler=_Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -21,7 +21,6 @@ from PIL import Image
 
 from app.commands.compute import read_ids
 from app.settings import Settings
-from compute import known_models
 from compute.alignment import DETECTOR_FILE, TEMPLATE
 from compute.datasets import given
 from compute.datasets.store import (
@@ -33,9 +32,9 @@ from compute.datasets.store import (
 )
 from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.files import sha256_of_file
-from compute.known_models import KnownModel
-from compute.model_checks import probe_distances
-from compute.probing import probe
+from compute.graphs.probing import probe
+from compute.models.checks import probe_distances
+from compute.models.known import KnownModel
 from tests import onnx_models, web_server
 
 
@@ -135,7 +134,7 @@ def known(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KnownModel]:
             figures="its box",
         )
         known = replace(known, probes=known_probes(toy, known))
-        monkeypatch.setattr(known_models, "known_models", lambda: {"toy": known})
+        monkeypatch.setattr("compute.models.known.known_models", lambda: {"toy": known})
         yield known
 
 

@@ -22,7 +22,7 @@ from app.models import Evaluation, Explanation, Pair, Result
 from app.settings import Settings
 from compute import explain_pair
 from compute.alignment import LandmarkDetector, find_detector
-from compute.datasets import lfw
+from compute.datasets.formats import lfw
 from compute.datasets.given import Given, import_given
 from compute.datasets.soundness import require_counts
 from compute.datasets.store import read_dataset
@@ -31,8 +31,8 @@ from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.errors import ImageError, ModelError
 from compute.explanation import ROWS, OccludedFace, embed_occlusions, pair_deviations
 from compute.files import sha256_of_file
-from compute.known_models import known_by_hash
-from compute.model_verification import check_on_record
+from compute.models.known import known_by_hash
+from compute.models.verification import check_on_record
 from compute.occlusion import OcclusionSpec
 from compute.registry import ModelRegistry, open_embedder
 from tests.dataset_files import write_lines

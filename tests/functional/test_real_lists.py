@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from compute.datasets import lfw, sllfw
 from compute.datasets.errata import notes_of
+from compute.datasets.formats import lfw, sllfw
 from compute.datasets.pairs import NamedPair, identity_disjoint_folds
 from compute.datasets.sources import open_source
 from tests.dataset_files import write_lines

@@ -16,7 +16,7 @@ from compute.datasets.catalogue import CATALOGUE
 from compute.datasets.download_table import DOWNLOADS, SOURCES, ByHand, Download
 from compute.datasets.downloads import pull, pulled
 from compute.errors import DatasetError, FetchError
-from compute.fetching import RemoteFile
+from compute.fetching.fetch import RemoteFile
 from compute.patience import Patience
 from tests import web_server
 from tests.web_server import Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compute.datasets.errata import ELSEWHERE, ONE_PERSON, ONE_PHOTOGRAPH, SHOWS, notes_of
-from compute.datasets.lfw import image_name
+from compute.datasets.formats.lfw import image_name
 
 
 def note(name1: str, number1: int, name2: str, number2: int) -> str | None:

@@ -17,12 +17,12 @@ import requests
 import urllib3
 
 from app.settings import ROOT
-from compute import fetching, transfer
 from compute.errors import FetchError, HashMismatchError, RunError
-from compute.fetching import RemoteFile, fetch
+from compute.fetching import transfer
+from compute.fetching.fetch import RemoteFile, fetch
+from compute.fetching.pins import Pins
 from compute.files import exclusive
 from compute.patience import Patience
-from compute.pins import Pins
 from tests import web_server
 from tests.web_server import Site
 
@@ -400,7 +400,7 @@ def test_names_that_lead_elsewhere_are_refused(fetching_: Fetching, name: str) -
 PROGRAM = """
 import sys
 from pathlib import Path
-from compute.fetching import RemoteFile, fetch
+from compute.fetching.fetch import RemoteFile, fetch
 data = Path(sys.argv[1])
 fetch([RemoteFile(sys.argv[2], "file.bin", sys.argv[3])], data / "downloads", data=data)
 """
@@ -430,7 +430,7 @@ def test_a_download_killed_at_its_last_step_is_not_made_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetching, "_hand_over", killed)
+        patch.setattr("compute.fetching.fetch._hand_over", killed)
         with pytest.raises(KeyboardInterrupt):
             fetching_.run()
     (path,) = fetching_.run()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets.folder_pairs import folder_images, pairs_of_folders
+from compute.datasets.formats.folder_pairs import folder_images, pairs_of_folders
 from compute.datasets.pairs import NamedPair
 from compute.errors import DatasetError
 

@@ -214,7 +214,7 @@ def test_xqlfw_keeps_its_scores(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_was_pulled_is_taken_where_nothing_is_given(run: Run, tmp_path: Path) -> None:
-    from compute.datasets.tfrecord import PairExample
+    from compute.datasets.formats.tfrecord import PairExample
 
     with pytest.raises(DatasetError, match=r"lfw needs --images and --pairs.*datasets pull lfw"):
         run("lfw")

@@ -15,9 +15,9 @@ from PIL import Image
 
 from compute.alignment import TEMPLATE
 from compute.datasets import given, shards
+from compute.datasets.formats.lfw import image_name
 from compute.datasets.given import Given, import_given
 from compute.datasets.importing import ImportReport
-from compute.datasets.lfw import image_name
 from compute.datasets.store import dataset_folder, image_sha256, is_imported, read_dataset
 from compute.errors import DatasetError, HashMismatchError, ImageError, RunError
 from compute.files import exclusive

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets import plain_pickle
-from compute.datasets.insightface_bin import read_bin
+from compute.datasets.formats import plain_pickle
+from compute.datasets.formats.insightface_bin import read_bin
 from compute.errors import DatasetError
 from tests.dataset_files import python2_bin, write_bin
 

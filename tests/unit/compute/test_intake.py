@@ -12,7 +12,7 @@ from onnx import external_data_helper, helper
 from compute.distances import unit_vectors
 from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
 from compute.errors import ModelError
-from compute.intake import Intake, take_in
+from compute.graphs.intake import Intake, take_in
 from tests import onnx_models
 from tests.onnx_models import DIMENSION, FIXED_WAYS, toy, toy_embeddings
 

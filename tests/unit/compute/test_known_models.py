@@ -18,8 +18,8 @@ from compute.demo import MODEL_PATH
 from compute.embedding import Preprocessing
 from compute.errors import HashMismatchError, ModelError
 from compute.files import sha256_of_file
-from compute.known_models import KnownModel, known_by_hash, known_model, known_models, pull
-from compute.model_checks import ways_to_feed
+from compute.models.checks import ways_to_feed
+from compute.models.known import KnownModel, known_by_hash, known_model, known_models, pull
 from compute.registry import NAME, ModelEntry, ModelRegistry
 from tests import onnx_models, web_server
 from tests.web_server import Site

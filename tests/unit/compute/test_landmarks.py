@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets.landmarks import landmark_file, read_landmarks
+from compute.datasets.formats.landmarks import landmark_file, read_landmarks
 from compute.errors import DatasetError
 
 FIVE = b"106.3 107.98\n151.5 110\n128 135.25\n110.1 160\n149.9 165.74\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compute.datasets.lfw import read_pairs
+from compute.datasets.formats.lfw import read_pairs
 from compute.datasets.pairs import NamedPair
 from compute.errors import DatasetError
 from tests.dataset_files import lfw_lines, write_lines

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from compute.distances import cosine_distances
 from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.errors import EmbeddingError, ModelError
-from compute.model_checks import (
+from compute.graphs.probing import probe, probe_images
+from compute.models.checks import (
     Embed,
     Labelled,
     accuracy,
@@ -26,7 +27,6 @@ from compute.model_checks import (
     ways_to_feed,
     what_is_wrong,
 )
-from compute.probing import probe, probe_images
 from tests.onnx_models import toy, toy_embeddings
 
 RGB = Preprocessing("rgb", (127.5,) * 3, (127.5,) * 3)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets.pair_table import TableRow, read_table
+from compute.datasets.formats.pair_table import TableRow, read_table
 from compute.datasets.pairs import NamedPair
 from compute.errors import DatasetError
 

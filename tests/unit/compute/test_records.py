@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from compute.datasets.formats.tfrecord import PairExample
 from compute.datasets.given import Given, import_given
 from compute.datasets.importing import ImportReport
 from compute.datasets.store import StoredDataset, image_sha256, read_dataset
-from compute.datasets.tfrecord import PairExample
 from compute.errors import DatasetError
 from tests.dataset_files import write_bin, write_examples, write_lines
 from tests.pictures import encoded, picture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets.tfrecord import PairExample, masked_crc32c, read_examples
+from compute.datasets.formats.tfrecord import PairExample, masked_crc32c, read_examples
 from compute.errors import DatasetError
 from tests.dataset_files import (
     bytes_feature,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets import calfw, cplfw, sllfw
+from compute.datasets.formats import calfw, cplfw, sllfw
 from compute.datasets.pairs import NamedPair, folds_of
 from compute.errors import DatasetError
 from tests.dataset_files import calfw_lines, cplfw_lines, sllfw_lines, write_lines

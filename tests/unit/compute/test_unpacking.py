@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from compute.errors import FetchError, HashMismatchError
-from compute.unpacking import take_member
+from compute.fetching.unpacking import take_member
 
 MODEL = hashlib.shake_128(b"a model").digest(50_000)
 

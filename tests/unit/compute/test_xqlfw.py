@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets import lfw, xqlfw
+from compute.datasets.formats import lfw, xqlfw
 from compute.errors import DatasetError
 from tests.dataset_files import lfw_lines, write_lines
 

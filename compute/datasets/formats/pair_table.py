@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from compute.datasets.pair_lines import read_lines
+from compute.datasets.formats.pair_lines import read_lines
 from compute.datasets.pairs import FOLDS, NamedPair
 from compute.errors import DatasetError
 

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from compute.datasets.pair_lines import PAIRS_OF_EACH_LABEL, read_tagged_pairs
+from compute.datasets.formats.pair_lines import PAIRS_OF_EACH_LABEL, read_tagged_pairs
 from compute.datasets.pairs import NamedPair
 
 OFFICIAL: Final = "pairs_CPLFW.txt"

@@ -1,4 +1,4 @@
-"""Models that others publish: what is known of them (``known_models.toml``), and getting them."""
+"""Models that others publish: what is known of them (``known.toml``), and getting them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final, Literal
 
 from compute.embedding import Preprocessing
 from compute.errors import ModelError
-from compute.fetching import RemoteFile, fetch
+from compute.fetching.fetch import RemoteFile, fetch
+from compute.fetching.unpacking import take_member
 from compute.files import sha256_of_file, write_whole
 from compute.progress import say as say_aloud
 from compute.registry import ModelEntry, ModelRegistry
-from compute.unpacking import take_member
 
-_FILE: Final = Path(__file__).with_name("known_models.toml")
+_FILE: Final = Path(__file__).with_name("known.toml")
 
 
 @dataclass(frozen=True)

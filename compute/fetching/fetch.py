@@ -1,8 +1,8 @@
 """Fetching files from the web, each believed only by its SHA-256.
 
 ``pooch`` keeps the registry of hashes and gives a file its name once the hash is right; the bytes
-come through ``compute.transfer``, which goes on where an earlier download stopped. Whatever is not
-finished lies in ``<folder>/.incoming``.
+come through ``compute.fetching.transfer``, which goes on where an earlier download stopped.
+Whatever is not finished lies in ``<folder>/.incoming``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Final
 import pooch
 
 from compute.errors import FetchError, HashMismatchError
+from compute.fetching.pins import Pins
+from compute.fetching.transfer import Transfer, Wanted
 from compute.files import exclusive, require_space, sha256_of_file
 from compute.patience import Patience
-from compute.pins import Pins
 from compute.progress import say as say_aloud
-from compute.transfer import Transfer, Wanted
 
 Say = Callable[[str], None]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compute.known_models import KnownModel
-from compute.model_checks import described
+from compute.models.checks import described
+from compute.models.known import KnownModel
 from compute.registry import ModelEntry
 from compute.remote.service import RemoteEndpoint
 

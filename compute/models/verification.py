@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from compute.datasets.store import read_dataset
 from compute.embedding import DEFAULT_BATCH, Preprocessing
 from compute.errors import ModelError
-from compute.known_models import KnownModel
-from compute.model_checks import (
+from compute.models.checks import (
     Embed,
     accuracy,
     better_way,
@@ -25,6 +24,7 @@ from compute.model_checks import (
     ways_to_feed,
     what_is_wrong,
 )
+from compute.models.known import KnownModel
 from compute.progress import progress_bar
 from compute.registry import ModelEntry, ModelRegistry, open_embedder
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from compute.datasets import lfw
-from compute.datasets.pair_lines import bad_line, read_lines
+from compute.datasets.formats import lfw
+from compute.datasets.formats.pair_lines import bad_line, read_lines
 from compute.datasets.pairs import NamedPair
 from compute.errors import DatasetError
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from compute.datasets.plain_pickle import Uint8Vector, load_plain
+from compute.datasets.formats.plain_pickle import Uint8Vector, load_plain
 from compute.errors import DatasetError
 
 MAX_BYTES: Final = 2**30

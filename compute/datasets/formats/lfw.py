@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from compute.datasets.pair_lines import bad_line, read_lines
+from compute.datasets.formats.pair_lines import bad_line, read_lines
 from compute.datasets.pairs import FOLDS, NamedPair
 from compute.errors import DatasetError
 

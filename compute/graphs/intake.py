@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from compute import onnx_graph
 from compute.distances import unit_vectors
 from compute.embedding import DEFAULT_BATCH, DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
 from compute.errors import EmbeddingError, ModelError
-from compute.probing import SIDES, probe, probe_images
+from compute.graphs import onnx_graph
+from compute.graphs.probing import SIDES, probe, probe_images
 
 _SAME: Final = 1e-5
 _SAME_HALF: Final = 5e-3

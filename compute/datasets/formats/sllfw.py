@@ -10,8 +10,13 @@ import re
 from pathlib import Path
 from typing import Final
 
-from compute.datasets.lfw import PAIRS_PER_LABEL
-from compute.datasets.pair_lines import bad_line, read_lines, require_names_agree, two_by_two
+from compute.datasets.formats.lfw import PAIRS_PER_LABEL
+from compute.datasets.formats.pair_lines import (
+    bad_line,
+    read_lines,
+    require_names_agree,
+    two_by_two,
+)
 from compute.datasets.pairs import NamedPair
 
 OFFICIAL: Final = "pair_SLLFW.txt"

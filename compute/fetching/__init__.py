@@ -1,0 +1,1 @@
+"""Files from the web: hashes and names, one URL into one part file, pins, archives."""
