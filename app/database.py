@@ -12,7 +12,8 @@ from urllib.parse import quote
 import psycopg
 import psycopg.errors
 from flask import Flask, has_request_context
-from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import ColumnElement, Connection, Engine, any_, bindparam, event, make_url
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError
@@ -105,6 +106,17 @@ def _send_binary(engine: Engine) -> None:
             cursor.format = psycopg.pq.Format.BINARY
 
 
+def among(dialect: str, column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """Return the condition that ``column`` is one of the numbers of the parameter ``name``, a list.
+
+    PostgreSQL gets it as one array: the statement is the same text however long the list is, so
+    psycopg reads it once and prepares it.
+    """
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(column.type)))
+    return column.in_(bindparam(name, expanding=True))
+
+
 def limit_statements(session: Session, seconds: float) -> None:
     """Let the rest of this transaction take ``seconds`` in all, instead of the setting."""
     connection = session.connection()
@@ -172,6 +184,7 @@ def _limit_postgresql(engine: Engine, seconds: float) -> None:
 __all__ = [
     "BINARY",
     "OutOfTimeError",
+    "among",
     "check_time",
     "engine_url",
     "init_app",

@@ -58,7 +58,7 @@ def _value(row: PairRow, ref: ColumnRef) -> Any:
     if ref.model is None:
         return getattr(row, ref.column.name)
     result = row.models.get(ref.model.name)
-    return None if result is None else getattr(result, ref.column.name)
+    return None if result is None else result.get(ref.column.name)
 
 
 def cell(value: Any) -> str:

@@ -7,16 +7,18 @@ each for their rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from app.database import BINARY
-from app.explorer.columns import PAIR_COLUMNS, ColumnRef, Kind
+from app.explorer.columns import PAIR_COLUMNS, ColumnRef
 from app.explorer.filters import ExplorerQuery
+from app.explorer.held import HELD, Place
 from app.explorer.packing import (
     KINDS,
     Array,
@@ -95,20 +97,21 @@ def _load_pairs(
 ) -> dict[int, dict[str, Array]]:
     if not datasets:
         return {}
-    packed: dict[int, dict[str, bytes]] = {dataset: {} for dataset in datasets}
-    for dataset, name, data in session.execute(
-        select(PairColumn.dataset_id, PairColumn.name, PairColumn.data)
+    held = HELD.find((dataset, None, name) for dataset in datasets for name in names)
+    statement = (
+        select(PairColumn.dataset_id, PairColumn.name, *_unless(held, PairColumn))
         .where(PairColumn.dataset_id.in_(datasets), PairColumn.name.in_(names))
         .execution_options(**BINARY)
-    ):
-        packed[dataset][name] = data
-    loaded: dict[int, dict[str, Array]] = {}
-    for dataset, columns in packed.items():
-        try:
-            size = len(unpack(Kind.INTEGER, columns["id"]))
-            loaded[dataset] = {name: unpack(KINDS[name], columns[name], size) for name in names}
-        except (KeyError, UnfitError):
-            continue
+    )
+    packed: dict[int, dict[str, Array]] = {dataset: {} for dataset in datasets}
+    for dataset, name, sha256, data in session.execute(statement):
+        with suppress(UnfitError):
+            packed[dataset][name] = _unpacked((dataset, None, name), sha256, data, held)
+    loaded = {
+        dataset: columns
+        for dataset, columns in packed.items()
+        if set(columns) == set(names) and len({len(column) for column in columns.values()}) == 1
+    }
     missing = [dataset for dataset in datasets if dataset not in loaded]
     return loaded | _read_pairs(session, missing, names)
 
@@ -147,17 +150,24 @@ def _load_results(
         )
         for model in sorted({model for model, _ in models})
     ]
+    held = HELD.find((dataset, model, name) for dataset in ids for model, name in models)
     statement = (
-        select(ResultColumn.dataset_id, ResultColumn.model_id, ResultColumn.name, ResultColumn.data)
+        select(
+            ResultColumn.dataset_id,
+            ResultColumn.model_id,
+            ResultColumn.name,
+            *_unless(held, ResultColumn),
+        )
         .where(ResultColumn.dataset_id.in_(ids), or_(*of_models))
         .execution_options(**BINARY)
     )
     loaded: dict[tuple[int, int, str], Array] = {}
-    for dataset, model, name, data in session.execute(statement):
-        try:
-            loaded[dataset, model, name] = unpack(KINDS[name], data, len(ids[dataset]))
-        except UnfitError:
-            continue
+    for dataset, model, name, sha256, data in session.execute(statement):
+        place = dataset, model, name
+        with suppress(UnfitError):
+            array = _unpacked(place, sha256, data, held)
+            if len(array) == len(ids[dataset]):
+                loaded[place] = array
     missing = {
         (dataset, model)
         for dataset in ids
@@ -198,6 +208,25 @@ def _read_results(
             ids[dataset], pair_ids, dict(zip(names, values, strict=True))
         ).items()
     }
+
+
+def _unless(
+    held: dict[str, Array], table: type[PairColumn] | type[ResultColumn]
+) -> tuple[ColumnElement[str | None], ColumnElement[bytes | None]]:
+    """Return what to select of a packed column: its hash, and its bytes unless they are held."""
+    data = case((table.sha256.in_(list(held)), None), else_=table.data)
+    return table.sha256.expression, data
+
+
+def _unpacked(
+    place: Place, sha256: str | None, data: bytes | None, held: dict[str, Array]
+) -> Array:
+    """Return a packed column from its bytes, or as it is held where none were sent."""
+    if data is None:
+        return held[str(sha256)]
+    array = unpack(KINDS[place[2]], data)
+    HELD.keep(place, sha256, data, array)
+    return array
 
 
 def _joined(parts: Sequence[Array], name: str) -> Array:

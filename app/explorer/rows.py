@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import Any, Final, TypedDict
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from app.database import BINARY
+from app.database import BINARY, among
 from app.explorer.catalogue import Named
 from app.models import Image, Pair, Result
 
@@ -36,8 +37,8 @@ RESULT_FIELDS: Final = (
 )
 
 
-class ModelResult(NamedTuple):
-    """What one model said of one pair."""
+class ModelResult(TypedDict):
+    """What one model said of one pair, as the API sends it: a page has 2,000 of them."""
 
     distance: float
     threshold: float
@@ -71,10 +72,7 @@ class PairRow:
     def to_json(self) -> dict[str, Any]:
         """Return the row of the API."""
         row: dict[str, Any] = {name: getattr(self, name) for name in PAIR_FIELDS}
-        row["models"] = {
-            name: None if result is None else dict(zip(RESULT_FIELDS, result, strict=True))
-            for name, result in self.models.items()
-        }
+        row["models"] = self.models
         return row
 
 
@@ -82,28 +80,33 @@ class PairRow:
 # every model, and building statements and mapped rows took longer than the database.
 _pair, _result = Pair.__table__.c, Result.__table__.c
 _first, _second = Image.__table__.alias("first"), Image.__table__.alias("second")
-_PAIRS: Final = (
-    select(
-        _pair.id,
-        _pair.dataset_id,
-        *(_pair[name] for name in PAIR_FIELDS[2:]),
-        _first.c.media,
-        _second.c.media,
-        _pair.mask_media,
+
+
+@cache
+def _pairs_of(dialect: str) -> Select[Any]:
+    return (
+        select(
+            _pair.id,
+            _pair.dataset_id,
+            *(_pair[name] for name in PAIR_FIELDS[2:]),
+            _first.c.media,
+            _second.c.media,
+            _pair.mask_media,
+        )
+        .join_from(Pair.__table__, _first, _first.c.id == _pair.image1_id)
+        .join(_second, _second.c.id == _pair.image2_id)
+        .where(among(dialect, _pair.id, "ids"))
+        .execution_options(**BINARY)
     )
-    .join_from(Pair.__table__, _first, _first.c.id == _pair.image1_id)
-    .join(_second, _second.c.id == _pair.image2_id)
-    .where(_pair.id.in_(bindparam("ids", expanding=True)))
-    .execution_options(**BINARY)
-)
-_RESULTS: Final = (
-    select(_result.pair_id, _result.model_id, *(_result[name] for name in RESULT_FIELDS))
-    .where(
-        _result.pair_id.in_(bindparam("ids", expanding=True)),
-        _result.model_id.in_(bindparam("models", expanding=True)),
+
+
+@cache
+def _results_of(dialect: str) -> Select[Any]:
+    return (
+        select(_result.pair_id, _result.model_id, *(_result[name] for name in RESULT_FIELDS))
+        .where(among(dialect, _result.pair_id, "ids"), among(dialect, _result.model_id, "models"))
+        .execution_options(**BINARY)
     )
-    .execution_options(**BINARY)
-)
 
 
 def load_rows(
@@ -118,34 +121,35 @@ def load_rows(
         return []
     names = {dataset.id: dataset.name for dataset in datasets}
     results = _load_results(session, ids, models)
-    # All rows at a time: fetched one by one they take longer.
+    found = session.execute(_pairs_of(session.get_bind().dialect.name), {"ids": ids})
     rows = {}
-    for key, dataset_id, *rest in session.execute(_PAIRS, {"ids": ids}).all():
-        said = {model.name: results.get((key, model.id)) for model in models}
-        values: tuple[Any, ...] = (key, names[dataset_id], *rest, said)
+    # All rows at a time: fetched one by one they take longer.
+    for key, dataset_id, *rest in found.all():
+        values: tuple[Any, ...] = (key, names[dataset_id], *rest, results[key])
         rows[key] = PairRow(*values)
     return [rows[key] for key in ids if key in rows]
 
 
 def _load_results(
     session: Session, ids: Sequence[int], models: Sequence[Named]
-) -> dict[tuple[int, int], ModelResult]:
-    if not models:
-        return {}
-    keys = {"ids": ids, "models": [model.id for model in models]}
-    label = ("impostor", "genuine")
-    return {
-        (pair, model): ModelResult(
-            distance, threshold, confidence, label[prediction], correct, explained
-        )
-        for (
-            pair,
-            model,
-            distance,
-            threshold,
-            confidence,
-            prediction,
-            correct,
-            explained,
-        ) in session.execute(_RESULTS, keys).all()
+) -> dict[int, dict[str, ModelResult | None]]:
+    """Return by pair and model; None where a model has not seen a pair."""
+    names = {model.id: model.name for model in models}
+    results: dict[int, dict[str, ModelResult | None]] = {
+        key: dict.fromkeys(names.values()) for key in ids
     }
+    if not models:
+        return results
+    keys = {"ids": ids, "models": list(names)}
+    label = ("impostor", "genuine")
+    found = session.execute(_results_of(session.get_bind().dialect.name), keys)
+    for pair, model, distance, threshold, confidence, prediction, correct, explained in found.all():
+        results[pair][names[model]] = {
+            "distance": distance,
+            "threshold": threshold,
+            "confidence": confidence,
+            "prediction": label[prediction],
+            "correct": correct,
+            "explained": explained,
+        }
+    return results
