@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from compute.errors import EmbeddingError, ModelError
+from compute.engines.catalogue import PLAIN, Engine
+from compute.engines.session import Terms, first_line
+from compute.errors import EmbeddingError
 
 DEFAULT_BATCH: Final = 16
 """Fastest on two cores for the models measured; larger batches fall out of the cache."""
@@ -80,43 +81,21 @@ class ModelIO:
                 raise ValueError(f"{name}={value!r}: expected a whole number, 0 or more.")
 
 
-def load(path: Path, *, threads: int, data: bytes | None = None) -> Any:
-    """Open an ONNX file on the CPU; ``ModelError`` where it is none.
-
-    ``data`` stands for the file's content where that was changed on its way in.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what fails is raised, too, and told once
-    try:
-        return onnxruntime.InferenceSession(
-            str(path) if data is None else data,
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=0,  # which would print, and try the same again
-        )
-    except Exception as error:
-        raise ModelError(
-            f"{path}: not an ONNX model that can be loaded ({first_line(error)})."
-        ) from error
-
-
-def first_line(error: Exception) -> str:
-    """Return what an engine says without what it says of itself."""
-    return str(error).strip().split("\n")[0]
-
-
-def engine_name() -> str:
-    """Return what runs the models, as it is stored with results."""
-    return f"onnxruntime {onnxruntime.__version__} CPUExecutionProvider"
-
-
 class OnnxEmbedder:
-    """uint8 (N, 112, 112, 3) RGB -> float32 (N, D) through ONNX Runtime on the CPU.
+    """uint8 (N, 112, 112, 3) RGB -> float32 (N, D) through an engine.
 
     Every call runs at one constant batch, the last one padded: an embedding does not depend on how
     many images are asked for at a time.
+
+    Parameters
+    ----------
+    data
+        Stands for the file's content where that was changed on its way in.
+    engine
+        What runs the model. Whether it says what the plain one says is for ``open_embedder`` to
+        check.
+    cache
+        Folder for what an engine keeps between runs.
     """
 
     def __init__(
@@ -128,11 +107,13 @@ class OnnxEmbedder:
         batch: int = DEFAULT_BATCH,
         threads: int = 0,
         data: bytes | None = None,
+        engine: Engine = PLAIN,
+        cache: Path | None = None,
     ) -> None:
         self.batch = io.batch or batch
         self._path = path
         self._io = io
-        self._session = load(path, threads=threads, data=data)
+        self._session = engine.open(path, data, Terms(threads, self.batch, cache))
         self._reverse = preprocessing.color == "bgr"
         shape = (1, 3, 1, 1) if io.layout == "nchw" else (1, 1, 1, 3)
         self._mean = np.array(preprocessing.mean, dtype=np.float32).reshape(shape)

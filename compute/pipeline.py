@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 
+from app.version import VERSION
 from compute.datasets.store import PairRecord, Skipped, StoredDataset, read_dataset
+from compute.engines.catalogue import engine_titled
+from compute.engines.choice import way_of_run
 from compute.errors import RunError
 from compute.files import exclusive
 from compute.judging import Deviations, EmbeddingJudge, Judge, Judged
 from compute.judging_by_distance import DistanceJudge
 from compute.occlusion import OcclusionSpec
-from compute.progress import progress_bar
+from compute.progress import note, progress_bar
 from compute.publish import OpenSet, Publisher
 from compute.registry import (
     NAME,
@@ -27,7 +30,7 @@ from compute.registry import (
     open_scorer,
 )
 from compute.rendering import render
-from compute.runs import current_conditions, load_or_start
+from compute.runs import Conditions, current_conditions, load_or_start, started
 from compute.schedule import by_component, in_turn
 from compute.verification import VerificationMetrics, verify
 
@@ -85,16 +88,29 @@ def named_spec(given: str) -> tuple[str, OcclusionSpec]:
 
 
 class Pipeline:
-    """Runs models over one imported dataset and publishes what they say."""
+    """Runs models over one imported dataset and publishes what they say.
+
+    Parameters
+    ----------
+    tell
+        Told what is worth knowing before the work begins, a line at a time.
+    """
 
     def __init__(
-        self, data: Path, dataset: str, publisher: Publisher, *, memory_gib: float
+        self,
+        data: Path,
+        dataset: str,
+        publisher: Publisher,
+        *,
+        memory_gib: float,
+        tell: Callable[[str], object] = note,
     ) -> None:
         self._data = data
         self._dataset = read_dataset(data, dataset)
         self._publisher = publisher
         self._registry = ModelRegistry(data)
         self._memory = memory_gib * 2**30
+        self._tell = tell
         self._published = False
 
     def run(
@@ -105,8 +121,14 @@ class Pipeline:
         spec: tuple[str, OcclusionSpec] = ("default", SPECS["default"]),
         limit: int | None = None,
         pair_ids: Sequence[int] | None = None,
+        engine: str | None = None,
     ) -> RunReport:
         """Take one model through a stage; what is finished already is not done again.
+
+        Parameters
+        ----------
+        engine
+            Name of an engine, ``auto`` for the fastest, None for the plain one (``way_of_run``).
 
         Raises
         ------
@@ -123,41 +145,51 @@ class Pipeline:
             self._publisher.model(entry)
             report = RunReport()
             report.skipped += self._dataset.skipped
-            judge = self._judge(entry)
-            judged = self._verify(entry, judge, report)
+            conditions = self._conditions(entry, engine)
+            judge = self._judge(entry, conditions)
+            judged = self._verify(entry, judge, conditions, report)
             if stage != "verify":
                 known = {pair.id for pair in judged.pairs}
                 usable = [pair for pair in selected if pair.id in known]
-                self._explain(entry, judge, usable, spec, report)
+                self._explain(entry, judge, conditions, usable, spec, report)
             return report
 
     def _folder(self, entry: ModelEntry) -> Path:
         return self._data / "runs" / self._dataset.name / entry.name
 
-    def _judge(self, entry: ModelEntry) -> Judge:
+    def _conditions(self, entry: ModelEntry, engine: str | None) -> Conditions:
+        """Return what is fixed of the run, or fix it."""
+        folder, way = self._folder(entry), None
+        if entry.endpoint is None:
+            way = way_of_run(
+                self._registry, entry, engine, started(folder), where=folder, tell=self._tell
+            )
+        current = current_conditions(dataset_sha256=self._dataset.sha256, entry=entry, way=way)
+        return load_or_start(folder, current)
+
+    def _judge(self, entry: ModelEntry, conditions: Conditions) -> Judge:
         title, folder = f"{entry.name} on {self._dataset.name}", self._folder(entry)
         if gives_distances(entry):
             return DistanceJudge(
                 self._dataset, title, lambda batch: open_scorer(entry, batch=batch), folder
             )
+        engine = engine_titled(conditions.engine)
         return EmbeddingJudge(
             self._dataset,
             title,
             lambda batch, threads: open_embedder(
-                self._registry, entry, batch=batch, threads=threads
+                self._registry, entry, batch=batch, threads=threads, engine=engine
             ),
             folder,
             dimension=entry.io.dimension,
             memory=self._memory,
         )
 
-    def _verify(self, entry: ModelEntry, judge: Judge, report: RunReport) -> Judged:
+    def _verify(
+        self, entry: ModelEntry, judge: Judge, conditions: Conditions, report: RunReport
+    ) -> Judged:
         """Measure every pair and publish the evaluation, unless both are done."""
         title = f"{entry.name} on {self._dataset.name}"
-        conditions = load_or_start(
-            self._folder(entry),
-            current_conditions(dataset_sha256=self._dataset.sha256, entry=entry),
-        )
         judged = judge.judge(batch=conditions.batch, threads=conditions.threads)
         pairs, skipped = judged.pairs, judged.skipped
         report.skipped += skipped
@@ -187,6 +219,7 @@ class Pipeline:
         self,
         entry: ModelEntry,
         judge: Judge,
+        conditions: Conditions,
         usable: Sequence[PairRecord],
         named: tuple[str, OcclusionSpec],
         report: RunReport,
@@ -199,7 +232,7 @@ class Pipeline:
             entry.name,
             name,
             spec,
-            current_conditions(dataset_sha256=self._dataset.sha256, entry=entry),
+            replace(conditions, code_version=VERSION),
             wanted=len(usable),
         )
         todo = by_component([pair for pair in usable if pair.id not in opened.explained])

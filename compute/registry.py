@@ -16,6 +16,8 @@ from typing import Any, Final, Literal
 import tomli_w
 
 from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing
+from compute.engines.agreement import open_agreeing
+from compute.engines.catalogue import PLAIN, Engine
 from compute.errors import ComputeError, ModelError
 from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
 from compute.graphs import onnx_graph
@@ -86,10 +88,17 @@ class ModelEntry:
 
 
 class ModelRegistry:
-    """Models in ``<folder>/registry.toml``."""
+    """Models in ``<data>/models/registry.toml``.
+
+    Attributes
+    ----------
+    engines
+        Folder of what engines keep, and of what was measured of them.
+    """
 
     def __init__(self, data: Path) -> None:
         self._folder = data / "models"
+        self.engines = data / "engines"
         self._file = self._folder / "registry.toml"
 
     def entries(self) -> dict[str, ModelEntry]:
@@ -336,23 +345,36 @@ def gives_distances(entry: ModelEntry) -> bool:
 
 
 def open_embedder(
-    registry: ModelRegistry, entry: ModelEntry, *, batch: int, threads: int
+    registry: ModelRegistry,
+    entry: ModelEntry,
+    *,
+    batch: int,
+    threads: int,
+    engine: Engine = PLAIN,
 ) -> OnnxEmbedder | RemoteEmbedder:
     """Open a model of the registry after checking its file's hash, or that its service is the same.
 
     Raises
     ------
     ModelError
-        Also for a service that gives distances only.
+        Also for a service that gives distances only, and for an engine that does not agree with the
+        plain one on the probe images.
     """
     if entry.endpoint:
         if gives_distances(entry):
             raise ModelError(f"Model {entry.name!r} gives distances, expected embeddings.")
         require_same(entry.endpoint)
         return RemoteEmbedder(replace(entry.endpoint, batch=batch))
-    return OnnxEmbedder(
-        registry.path(entry), entry.preprocessing, entry.io, batch=batch, threads=threads
+    embedder, _ = open_agreeing(
+        registry.path(entry),
+        entry.preprocessing,
+        entry.io,
+        engine=engine,
+        batch=batch,
+        threads=threads,
+        cache=registry.engines,
     )
+    return embedder
 
 
 def open_scorer(entry: ModelEntry, *, batch: int) -> RemoteScorer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,13 +13,15 @@ from numpy.typing import NDArray
 
 from app.version import VERSION
 from compute.datasets.store import PairRecord
-from compute.embedding import DEFAULT_BATCH, engine_name
+from compute.engines.catalogue import ENGINES
+from compute.engines.tuning import Way
 from compute.errors import EmbeddingError, RunError
 from compute.explanation import Embed
 from compute.files import write_array, write_json
 from compute.registry import ModelEntry
 
 _BATCHES_PER_SHARD: Final = 16
+_FILE: Final = "run.json"
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,48 @@ class Conditions:
     code_version: str
 
 
-def current_conditions(*, dataset_sha256: str, entry: ModelEntry) -> Conditions:
-    """Return the conditions of a run that would start now."""
+def current_conditions(*, dataset_sha256: str, entry: ModelEntry, way: Way | None) -> Conditions:
+    """Return the conditions of a run that would start now.
+
+    Parameters
+    ----------
+    way
+        How the model is run; None for a service, which runs itself.
+    """
+    if way is None:
+        if entry.endpoint is None:
+            raise ValueError(f"way=None for {entry.name!r}, which is no service.")
+        engine, batch, threads = entry.endpoint.engine, entry.io.batch, 0
+    else:
+        engine, batch, threads = ENGINES[way.engine].title(), way.batch, way.threads
     return Conditions(
         dataset_sha256=dataset_sha256,
         model_sha256=entry.sha256,
         fed=entry.fed,
-        engine=entry.endpoint.engine if entry.endpoint else engine_name(),
-        batch=entry.io.batch or DEFAULT_BATCH,
-        threads=0 if entry.endpoint else len(os.sched_getaffinity(0)),
+        engine=engine,
+        batch=batch,
+        threads=threads,
         code_version=VERSION,
     )
+
+
+def started(folder: Path) -> Conditions | None:
+    """Return the conditions of the run in ``folder``; None where there is none.
+
+    Raises
+    ------
+    RunError
+        Where they cannot be read.
+    """
+    path = folder / _FILE
+    if not path.is_file():
+        return None
+    try:
+        return Conditions(**json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"{path}: damaged ({error}). Delete {folder}; its embeddings are computed again."
+        ) from error
 
 
 def load_or_start(folder: Path, current: Conditions) -> Conditions:
@@ -63,16 +95,11 @@ def load_or_start(folder: Path, current: Conditions) -> Conditions:
     RunError
         Where the run was started on other data, another model or preprocessing, or another engine.
     """
-    path = folder / "run.json"
-    if not path.is_file():
+    path = folder / _FILE
+    stored = started(folder)
+    if stored is None:
         write_json(path, asdict(current))
         return current
-    try:
-        stored = Conditions(**json.loads(path.read_text(encoding="utf-8")))
-    except (TypeError, ValueError) as error:
-        raise RunError(
-            f"{path}: damaged ({error}). Delete {folder}; its embeddings are computed again."
-        ) from error
     for name in ("dataset_sha256", "model_sha256", "fed", "engine"):
         before, now = getattr(stored, name), getattr(current, name)
         if before != now:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.embedding import load
+from compute.engines.onnx_runtime import load
 from compute.errors import ModelError
 
 _SIDE: Final = 640

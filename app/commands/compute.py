@@ -22,6 +22,11 @@ Stage = Literal["verify", "explain", "all"]
 @click.option("--spec", default="default", show_default=True, help="A name, or a TOML file.")
 @click.option("--limit", type=int, help="Explain at most so many pairs, folds and labels in turn.")
 @click.option("--pairs", help="Explain these pairs only: ids and ranges, as 3,10-20.")
+@click.option(
+    "--engine",
+    help="What runs the models: a name (flask doctor lists them), or auto, the fastest of those "
+    "that are here. Left out, a run goes on as it was begun, and a new one takes onnxruntime.",
+)
 @with_appcontext
 @teaching
 def compute(
@@ -31,21 +36,26 @@ def compute(
     spec: str,
     limit: int | None,
     pairs: str | None,
+    engine: str | None,
 ) -> None:
     """Verify and explain the pairs of a dataset, and publish rows and pictures.
 
     Finished work is kept and never done again: a killed run goes on where it stopped.
     """
+    from compute.engines.catalogue import engine_named
+    from compute.engines.choice import AUTO
     from compute.errors import RunError
     from compute.registry import ModelRegistry
 
+    if engine not in (None, AUTO):
+        engine_named(engine)
     registry = ModelRegistry(site_settings().data_dir)
     names = tuple(dict.fromkeys(model_names)) or tuple(registry.entries())
     if not names:
         raise RunError("There are no models. Add one with: flask models add NAME --onnx FILE")
     for name in names:
         registry.get(name)  # a wrong name is said now rather than after hours
-    run(dataset, names, stage, spec=spec, limit=limit, pair_ids=read_ids(pairs))
+    run(dataset, names, stage, spec=spec, limit=limit, pair_ids=read_ids(pairs), engine=engine)
 
 
 def run(
@@ -56,6 +66,7 @@ def run(
     spec: str = "default",
     limit: int | None = None,
     pair_ids: Sequence[int] | None = None,
+    engine: str | None = None,
 ) -> None:
     """Run ``stage`` of every model on ``dataset``, print what was done, and exit as it went."""
     from app.media import MediaStore
@@ -69,11 +80,14 @@ def run(
         dataset,
         Publisher(MediaStore(settings.media_url)),
         memory_gib=settings.memory_gib,
+        tell=click.echo,
     )
     skipped: list[Any] = []
     try:
         for name in model_names:
-            report = pipeline.run(name, stage, spec=chosen, limit=limit, pair_ids=pair_ids)
+            report = pipeline.run(
+                name, stage, spec=chosen, limit=limit, pair_ids=pair_ids, engine=engine
+            )
             for line in report.lines:
                 click.echo(line)
             skipped += report.skipped

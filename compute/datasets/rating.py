@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.embedding import DEFAULT_BATCH, DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing, load
+from compute.embedding import DEFAULT_BATCH, DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
+from compute.engines.onnx_runtime import load
 from compute.errors import EmbeddingError, ModelError
 from compute.progress import progress_bar
 

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.distances import unit_vectors
-from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing, first_line, load
+from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
+from compute.engines.onnx_runtime import load
+from compute.engines.session import first_line
 from compute.errors import EmbeddingError, ModelError
 from compute.occlusion import IMAGE_SIZE
 
