@@ -17,6 +17,10 @@ class ModelError(ComputeError):
     """A model file or a registry entry that cannot be used."""
 
 
+class UnsuitableError(ModelError):
+    """An engine that has nothing to offer for this model."""
+
+
 class DatasetError(ComputeError):
     """A dataset that cannot be imported or read."""
 

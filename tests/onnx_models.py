@@ -308,6 +308,47 @@ def half() -> bytes:
     return data
 
 
+def prelu(
+    slopes: NDArray[np.floating],
+    *,
+    opset: int = _OPSET,
+    sides: Sequence[int | str | None] = (3, 112, 112),
+    held: Literal["initializer", "constant", "input"] = "initializer",
+) -> bytes:
+    """Return the toy with a PRelu on its cells, (N, 3, 8, 8), whose slopes are part of the file.
+
+    Parameters
+    ----------
+    sides
+        Of the input, behind the batch; what is open leaves shapes unknown.
+    held
+        Where slopes stand; an initializer that is listed as an input, too, is of IR 3.
+    """
+    nodes = [
+        *_cells("image", "nchw"),
+        helper.make_node("PRelu", ["cells", "slopes"], ["bent"]),
+        helper.make_node("Flatten", ["bent"], ["features"]),
+        helper.make_node("MatMul", ["features", "matrix"], ["embedding"]),
+    ]
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", *sides])]
+    weights = [numpy_helper.from_array(matrix(), "matrix")]
+    if held == "constant":
+        nodes.insert(0, _constant("slopes", slopes))
+    else:
+        weights.append(numpy_helper.from_array(slopes, "slopes"))
+    if held == "input":
+        inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in weights]
+    y = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", DIMENSION])
+    made = helper.make_model(
+        helper.make_graph(nodes, "bent", inputs, [y], weights),
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=3 if held == "input" else _IR_VERSION,
+    )
+    onnx.checker.check_model(made)
+    data: bytes = made.SerializeToString()
+    return data
+
+
 def denormal(count: int = 5) -> bytes:
     """Return the toy with some weights too small for a float32 to hold in full."""
     made = onnx.load_from_string(toy())

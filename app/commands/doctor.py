@@ -56,9 +56,19 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from _holdings(settings)
 
 
+def _engines() -> Finding:
+    from compute.engines.catalogue import ENGINES
+
+    missing = {name: engine.why_not() for name, engine in ENGINES.items()}
+    here = ", ".join(name for name, why in missing.items() if not why)
+    absent = ", ".join(name for name, why in missing.items() if why)
+    return Finding("right", "engines", here + (f"; not here: {absent}" if absent else ""))
+
+
 def _holdings(settings: Settings) -> Iterator[Finding]:
     from compute.holdings import holdings
 
+    yield _engines()
     folders = [settings.data_dir / "models"]
     if settings.real_data is not None:
         folders.append(settings.real_data / "models")

@@ -140,13 +140,17 @@ def models_add(
 @click.argument("names", nargs=-1)
 @click.option("--dataset", help="Check accuracy and the way it is fed on this dataset, too.")
 @click.option("--pairs", default=600, show_default=True, help="On so many of its pairs.")
+@click.option("--engine", help="Compare this engine of flask compute with the plain one, too.")
 @teaching
-def models_verify(names: tuple[str, ...], dataset: str | None, pairs: int) -> None:
+def models_verify(
+    names: tuple[str, ...], dataset: str | None, pairs: int, engine: str | None
+) -> None:
     """Check files and behaviour of the models NAMES (all by default) as when they were added.
 
     Answers on fixed images are compared with those on record, where there are any. With --dataset
     accuracy is compared with what is published, and every other usual colour order and
-    normalisation is tried: one that sets faces apart better is named.
+    normalisation is tried: one that sets faces apart better is named. With --engine its distances
+    are compared with those of the plain engine, on the fixed images or those of --dataset.
     """
     from compute.errors import ComputeError
     from compute.registry import ModelRegistry
@@ -154,7 +158,7 @@ def models_verify(names: tuple[str, ...], dataset: str | None, pairs: int) -> No
     wrong = 0
     for name in names or ModelRegistry(site_settings().data_dir).entries():
         try:
-            _check(name, dataset, pairs)
+            _check(name, dataset, pairs, engine)
         except ComputeError as error:
             wrong += 1
             click.echo(f"Error: {error}", err=True)
@@ -218,10 +222,12 @@ def _tell(entry: ModelEntry) -> None:
         )
 
 
-def _check(name: str, dataset: str | None = None, pairs: int = 0) -> None:
+def _check(
+    name: str, dataset: str | None = None, pairs: int = 0, engine: str | None = None
+) -> None:
     """Verify one model; ``ComputeError`` says what is wrong with it."""
     from compute.models.known import known_by_hash
-    from compute.models.verification import check_on_dataset, check_on_record
+    from compute.models.verification import check_engine, check_on_dataset, check_on_record
     from compute.registry import ModelRegistry
 
     registry = ModelRegistry(site_settings().data_dir)
@@ -237,8 +243,10 @@ def _check(name: str, dataset: str | None = None, pairs: int = 0) -> None:
     said = check_on_record(registry, entry, known)
     if said is not None:
         click.echo(said)
+    data = site_settings().data_dir
+    if engine is not None:
+        click.echo(check_engine(data, registry, entry, engine, dataset, pairs))
     if dataset is not None:
-        data = site_settings().data_dir
         for line in check_on_dataset(data, registry, entry, known, dataset, pairs):
             click.echo(line)
 

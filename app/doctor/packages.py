@@ -16,6 +16,7 @@ OLDEST: Final = (3, 11)
 SITE: Final = "requirements.txt"
 PIPELINE: Final = "requirements/compute.txt"
 GPU: Final = "requirements/gpu.txt"
+OPENVINO: Final = "requirements/openvino.txt"
 
 _PIN: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?==(?P<version>\S+)")
 
@@ -47,6 +48,8 @@ def check_packages(
 ) -> Iterator[Finding]:
     """Compare what is installed with what is pinned, for the site and for the pipeline."""
     yield _compare(root, SITE, installed)
+    if installed("openvino"):
+        yield _compare(root, OPENVINO, installed)
     if installed("onnxruntime") and installed("onnxruntime-gpu"):
         yield Finding(
             "wrong",

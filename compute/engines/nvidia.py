@@ -227,10 +227,13 @@ class BoundSession:
         array = np.ascontiguousarray(array)
         if held is not None and (held.shape, held.dtype) == (array.shape, array.dtype):
             value = held.value
-            value.update_inplace(array)
         else:
-            value = onnxruntime.OrtValue.ortvalue_from_numpy(array, *self._device)
+            # Memory of its own: on the CPU ortvalue_from_numpy would share the caller's.
+            value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+                array.shape, array.dtype, *self._device
+            )
             self._outputs.clear()  # their shapes may follow from this one
+        value.update_inplace(array)
         constant = None if array.flags.writeable else array
         self._inputs[name] = _Placed(value, array.shape, array.dtype, constant)
         return value

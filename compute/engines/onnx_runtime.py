@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 
 from compute.engines.session import Session, Terms, first_line
-from compute.errors import ModelError
+from compute.errors import ModelError, UnsuitableError
 from compute.graphs import onnx_graph
 from compute.graphs.rewrites import split_prelu
 
@@ -70,12 +70,12 @@ def open_split(path: Path, data: bytes | None, terms: Terms) -> Session:
 
     Raises
     ------
-    ModelError
-        Also where there is none to split: it would be the plain engine under another name.
+    UnsuitableError
+        Where there is none to split: it would be the plain engine under another name.
     """
     model, count = split_prelu(model_of(path, data))
     if not count:
-        raise ModelError(
+        raise UnsuitableError(
             f"{path}: has no PReLU that can be made of convolutions. Use --engine onnxruntime."
         )
     return open_plain(path, onnx_graph.write(model), terms)

@@ -21,7 +21,7 @@ from compute.embedding import OnnxEmbedder
 from compute.engines.agreement import Agreement
 from compute.engines.catalogue import ENGINES, PLAIN, Engine, available
 from compute.engines.timing import best_seconds, machine
-from compute.errors import ModelError
+from compute.errors import ModelError, UnsuitableError
 from compute.files import write_json
 from compute.graphs.probing import probe_images
 from compute.occlusion import OcclusionSpec
@@ -129,6 +129,8 @@ def measure(engines: Sequence[Engine], open_by: Open, *, fixed_batch: int, threa
         way = Way(engine.name, fixed_batch or engine.batches[0], threads)
         try:
             opened[way], found = open_by(engine, way.batch, way.threads)
+        except UnsuitableError:
+            continue
         except ModelError as error:
             if engine is PLAIN:
                 raise

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from compute.datasets.store import read_dataset
 from compute.embedding import DEFAULT_BATCH, Preprocessing
+from compute.engines.agreement import agreement, bound_of
+from compute.engines.catalogue import PLAIN, engine_named
 from compute.errors import ModelError
+from compute.graphs.probing import probe_images
 from compute.models.checks import (
     Embed,
     accuracy,
@@ -105,6 +108,44 @@ def check_on_dataset(
             "explain. Check the file, and how its owner feeds and aligns."
         )
     yield f"{said} (within {found.tolerance:.2%})."
+
+
+def check_engine(
+    data: Path,
+    registry: ModelRegistry,
+    entry: ModelEntry,
+    name: str,
+    dataset: str | None,
+    count: int,
+) -> str:
+    """Compare an engine's distances with the plain one's; a line that says how far they are.
+
+    Parameters
+    ----------
+    name
+        Of the engine.
+    dataset, count
+        Take the images of so many pairs of a dataset; without one, the fixed probe images.
+
+    Raises
+    ------
+    ModelError
+        Where the engine is not here, or farther from the plain one than its bound.
+    """
+    engine = engine_named(name)
+    images = probe_images()
+    if dataset is not None:
+        images = labelled(read_dataset(data, dataset), count).images
+    open_by = partial(open_embedder, registry, entry, batch=DEFAULT_BATCH, threads=0)
+    found = agreement(open_by(engine=engine), open_by(engine=PLAIN), images)
+    bound = bound_of(engine, registry.path(entry))
+    said = (
+        f"{entry.name}: by engine {name}, distances between {len(images)} images are off by "
+        f"{found.distance:.1e} at most, embeddings by {found.embedding:.1e} (allowed {bound:.0e})"
+    )
+    if found.worst > bound:
+        raise ModelError(f"{said}: too far. Use another --engine.")
+    return f"{said}."
 
 
 def _embed_as(registry: ModelRegistry, entry: ModelEntry, way: Preprocessing) -> Embed:
