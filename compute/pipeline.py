@@ -12,7 +12,6 @@ import numpy as np
 
 from app.version import VERSION
 from compute.datasets.store import PairRecord, Skipped, StoredDataset, read_dataset
-from compute.engines.catalogue import engine_titled
 from compute.engines.choice import way_of_run
 from compute.errors import RunError
 from compute.files import exclusive
@@ -173,12 +172,11 @@ class Pipeline:
             return DistanceJudge(
                 self._dataset, title, lambda batch: open_scorer(entry, batch=batch), folder
             )
-        engine = engine_titled(conditions.engine)
         return EmbeddingJudge(
             self._dataset,
             title,
             lambda batch, threads: open_embedder(
-                self._registry, entry, batch=batch, threads=threads, engine=engine
+                self._registry, entry, batch=batch, threads=threads, engine=conditions.engine
             ),
             folder,
             dimension=entry.io.dimension,

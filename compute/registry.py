@@ -17,7 +17,7 @@ import tomli_w
 
 from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing
 from compute.engines.agreement import open_agreeing
-from compute.engines.catalogue import PLAIN, Engine
+from compute.engines.catalogue import PLAIN, engine_titled
 from compute.errors import ComputeError, ModelError
 from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
 from compute.graphs import onnx_graph
@@ -350,9 +350,14 @@ def open_embedder(
     *,
     batch: int,
     threads: int,
-    engine: Engine = PLAIN,
+    engine: str | None = None,
 ) -> OnnxEmbedder | RemoteEmbedder:
     """Open a model of the registry after checking its file's hash, or that its service is the same.
+
+    Parameters
+    ----------
+    engine
+        What runs a file, as stored with results; None for the plain engine.
 
     Raises
     ------
@@ -369,7 +374,7 @@ def open_embedder(
         registry.path(entry),
         entry.preprocessing,
         entry.io,
-        engine=engine,
+        engine=PLAIN if engine is None else engine_titled(engine),
         batch=batch,
         threads=threads,
         cache=registry.engines,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from compute.datasets.store import read_dataset
 from compute.embedding import DEFAULT_BATCH, Preprocessing
 from compute.engines.agreement import agreement, bound_of
-from compute.engines.catalogue import PLAIN, engine_named
+from compute.engines.catalogue import engine_named
 from compute.errors import ModelError
 from compute.graphs.probing import probe_images
 from compute.models.checks import (
@@ -137,7 +137,7 @@ def check_engine(
     if dataset is not None:
         images = labelled(read_dataset(data, dataset), count).images
     open_by = partial(open_embedder, registry, entry, batch=DEFAULT_BATCH, threads=0)
-    found = agreement(open_by(engine=engine), open_by(engine=PLAIN), images)
+    found = agreement(open_by(engine=engine.title()), open_by(), images)
     bound = bound_of(engine, registry.path(entry))
     said = (
         f"{entry.name}: by engine {name}, distances between {len(images)} images are off by "
