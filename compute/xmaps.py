@@ -82,11 +82,10 @@ def similarity_map(
     slices = spec.slices()
     if all(np.all(np.abs(flat_deviations[slices[p]]) < FLAT_BELOW) for p in sizes):
         return SimilarityMap(np.zeros((IMAGE_SIZE, IMAGE_SIZE)), 0.0, "flat")
-    mean = np.zeros((IMAGE_SIZE, IMAGE_SIZE))
+    raw = np.zeros((IMAGE_SIZE, IMAGE_SIZE))
     for p, weight in relative.items():
         share = _size_map(flat_deviations[slices[p]], spec, p, normalise)
-        mean += share * weight / sum(relative.values())
-    raw = _smooth(mean)
+        raw += share * (weight / sum(relative.values()))
     scale = float(np.abs(raw).max())
     # Deviations of unused patch sizes only: nothing to draw, though the pair is not flat.
     values = raw / scale if scale > 0 else raw
@@ -96,74 +95,101 @@ def similarity_map(
 def _size_map(
     deviations: NDArray[np.float64], spec: OcclusionSpec, patch_size: int, normalise: Normalise
 ) -> NDArray[np.float64]:
-    """Return one patch size's share of the mean map, weighted but not yet divided by |P|."""
+    """Return one patch size's share of the map, smooth and weighted, not yet divided by |P|.
+
+    A square's mask is an outer product, and so are its coverage and the Gaussian: all that is done
+    to the deviations, by y and x, is one and the same matrix along both axes.
+    """
     n = len(spec.positions(patch_size))
-    total = _weighted_mask_sum(deviations.reshape(n, n), spec, patch_size)
+    placed = deviations.reshape(n, n)
+    if spec.shape == "square":
+        along = _square_axis(spec, patch_size, normalise)
+        return along @ placed @ along.T
+    share = _circles(placed, spec, patch_size)
     if normalise == "count":
-        return total / (n * n) / patch_size**2
-    covered = _coverage(spec, patch_size)
-    return np.divide(total, covered, out=np.zeros_like(total), where=covered > 0)
+        share /= n * n * patch_size**2
+    else:
+        share = _divided(share, _coverage_of_circles(spec, patch_size))
+    return _smooth(_smooth(share).T).T
 
 
-def _weighted_mask_sum(
+@lru_cache(maxsize=64)
+def _square_axis(spec: OcclusionSpec, patch_size: int, normalise: Normalise) -> NDArray[np.float64]:
+    """Return what one axis of a square's deviations is multiplied by, (112, n).
+
+    Only the profile through the template's centre is needed: its maximum is 1, so that the
+    template is the outer product of the profile with itself.
+    """
+    template, _ = mask_template(spec, patch_size)
+    profile = _at_offsets(template[len(template) // 2], spec, patch_size)
+    if normalise == "count":
+        profile /= profile.shape[1] * patch_size
+    else:
+        profile = _divided(profile, profile.sum(axis=1, keepdims=True))
+    along = _smooth(profile)
+    along.setflags(write=False)
+    return along
+
+
+def _circles(
     weights: NDArray[np.float64], spec: OcclusionSpec, patch_size: int
 ) -> NDArray[np.float64]:
     """Sum the masks of one size, each times its weight: (n, n) by y and x -> (112, 112).
 
-    A square's template is an outer product, so the sum is two small matrix products. A circle's is
-    not; it is summed row by row of the template, each row again a matrix product.
+    A circle is no outer product, but each row of its template is a profile like a square's.
     """
-    placed = _placed_rows(spec, patch_size)
-    if spec.shape == "square":
-        return placed[0] @ weights @ placed[0].T
     _, reach = mask_template(spec, patch_size)
     total = np.zeros((IMAGE_SIZE, IMAGE_SIZE))
     offsets = np.array(spec.positions(patch_size)) - reach
-    for row, columns in enumerate(placed):
+    for row, placed in enumerate(_circle_rows(spec, patch_size)):
         rows = offsets + row
         inside = (rows >= 0) & (rows < IMAGE_SIZE)
-        total[rows[inside]] += weights[inside] @ columns.T
+        total[rows[inside]] += weights[inside] @ placed.T
     return total
 
 
 @lru_cache(maxsize=64)
-def _placed_rows(spec: OcclusionSpec, patch_size: int) -> tuple[NDArray[np.float64], ...]:
-    """Return template rows at all offsets of an axis, (112, n) each.
-
-    For a square only the profile through the centre is needed: its maximum is 1, so the template
-    is the outer product of that profile with itself.
-    """
-    template, reach = mask_template(spec, patch_size)
-    offsets = spec.positions(patch_size)
-    rows = [template[len(template) // 2]] if spec.shape == "square" else list(template)
-    placed = []
-    for row in rows:
-        columns = np.zeros((IMAGE_SIZE + 2 * len(row), len(offsets)))
-        for i, offset in enumerate(offsets):
-            start = len(row) + offset - reach
-            columns[start : start + len(row), i] = row
-        placed.append(columns[len(row) : len(row) + IMAGE_SIZE])
-    return tuple(placed)
+def _circle_rows(spec: OcclusionSpec, patch_size: int) -> tuple[NDArray[np.float64], ...]:
+    template, _ = mask_template(spec, patch_size)
+    return tuple(_at_offsets(row, spec, patch_size) for row in template)
 
 
 @lru_cache(maxsize=64)
-def _coverage(spec: OcclusionSpec, patch_size: int) -> NDArray[np.float64]:
+def _coverage_of_circles(spec: OcclusionSpec, patch_size: int) -> NDArray[np.float64]:
     """Return the sum of all masks of one size, (112, 112)."""
     n = len(spec.positions(patch_size))
-    covered = _weighted_mask_sum(np.ones((n, n)), spec, patch_size)
+    covered = _circles(np.ones((n, n)), spec, patch_size)
     covered.setflags(write=False)
     return covered
 
 
-def _smooth(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Blur a (112, 112) map with the 5-tap Gaussian of sigma 5, border reflected without its edge.
+def _at_offsets(
+    profile: NDArray[np.float64], spec: OcclusionSpec, patch_size: int
+) -> NDArray[np.float64]:
+    """Return a row of the template at all offsets along an axis, (112, n)."""
+    _, reach = mask_template(spec, patch_size)
+    length, offsets = len(profile), spec.positions(patch_size)
+    placed = np.zeros((IMAGE_SIZE + 2 * length, len(offsets)))
+    for i, offset in enumerate(offsets):
+        start = length + offset - reach
+        placed[start : start + length, i] = profile
+    return placed[length : length + IMAGE_SIZE]
+
+
+def _divided(total: NDArray[np.float64], covered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide by the coverage; 0 where a size covers nothing."""
+    return np.divide(total, covered, out=np.zeros_like(total), where=covered > 0)
+
+
+def _smooth(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Blur (112, ...) down its rows with the 5-tap Gaussian of sigma 5, reflected without its edge.
 
     It compensates the raster that a stride leaves (paper, after eq. 10).
     """
     kernel = gaussian_kernel(SMOOTHING_SIZE, SMOOTHING_SIGMA)
-    padded = np.pad(mean, SMOOTHING_SIZE // 2, mode="reflect")
-    rows = sum(w * padded[i : i + IMAGE_SIZE] for i, w in enumerate(kernel))
-    smooth: NDArray[np.float64] = sum(w * rows[:, i : i + IMAGE_SIZE] for i, w in enumerate(kernel))
+    reach = SMOOTHING_SIZE // 2
+    padded = np.pad(rows, ((reach, reach), (0, 0)), mode="reflect")
+    smooth: NDArray[np.float64] = sum(w * padded[i : i + IMAGE_SIZE] for i, w in enumerate(kernel))
     return smooth
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from compute import xmap
-from compute.blending import PIYG, colour_map
+from compute.blending import PIYG, RDBU, YLORBR, colour_map
 
 ZERO = np.zeros((112, 112))
 
@@ -127,3 +127,17 @@ def test_a_map_that_is_not_finite_is_refused(bad: float) -> None:
     values[5, 5] = bad
     with pytest.raises(ValueError, match="finite"):
         xmap(random_image(), values)
+
+
+@pytest.mark.parametrize("table", [PIYG, RDBU, YLORBR])
+def test_any_pixel_is_blended_as_the_equations_say(table: NDArray[np.float64]) -> None:
+    image, values = random_image(), random_map()
+    image[:, :56] //= 2
+    picture = xmap(image, values, table)
+    colours = table[np.floor((values + 1) / 2 * 256).astype(int)]
+    for y, x in np.random.default_rng(2).integers(0, 112, (500, 2)):
+        colour, pixel = colours[y, x].tolist(), (image[y, x] / 255).tolist()
+        hue, saturation = colorsys.rgb_to_hls(*colour)[0], colorsys.rgb_to_hsv(*colour)[1]
+        light = colorsys.rgb_to_hls(*pixel)[1]
+        expected = [255 * channel for channel in colorsys.hls_to_rgb(hue, light, saturation)]
+        np.testing.assert_allclose(picture[y, x], expected, rtol=0, atol=0.5 + 1e-6)
