@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -88,7 +87,7 @@ def _insert_dataset(media: MediaStore, dataset: StoredDataset) -> None:
     db.session.execute(
         insert(Image),
         [
-            {**asdict(record), "dataset_id": row.id, "media": key}
+            {**vars(record), "dataset_id": row.id, "media": key}
             for record, key in zip(dataset.records, faces, strict=True)
         ],
     )

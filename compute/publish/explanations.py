@@ -1,12 +1,15 @@
-"""Explanation sets into the database, pair by pair."""
+"""Explanation sets into the database, pair by pair or second by second."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
+from time import monotonic
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,14 +25,19 @@ from compute.publish.evaluations import find_evaluation
 from compute.rendering import RenderedExplanation
 from compute.runs import Conditions
 
-PAIRS_PER_CHECKPOINT: Final = 20
+SECONDS_HELD: Final = 1.0
+"""What was explained within this time is written together: the most that a kill can lose."""
+SECONDS_BETWEEN_CHECKPOINTS: Final = 30.0
+"""A checkpoint reads all results of the evaluation."""
+ROWS_PER_STATEMENT: Final = 200
 
 
 class OpenSet:
     """An explanation set being filled; to be used in a ``with`` statement.
 
-    Each pair is a transaction of its own. What is derived from all of them (the packed column, the
-    counts) is brought in line when the set is opened, every few pairs, and at the end, however it
+    A pair is written as soon as it is added, with those that were held; it is held itself where the
+    last were written less than a second ago. What is derived from all of them (the packed column,
+    the counts) is brought in line when the set is opened, now and then, and at the end, however it
     comes; after a kill, when the set is opened again.
 
     Attributes
@@ -52,7 +60,8 @@ class OpenSet:
         self._media = media
         self._id = row.id
         self._dataset_id, self._model_id = evaluation.dataset_id, evaluation.model_id
-        self._since_checkpoint = 0
+        self._held: list[dict[str, Any]] = []
+        self._written = self._checkpoint = monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -74,31 +83,36 @@ class OpenSet:
     def add(self, pair_id: int, rendered: RenderedExplanation) -> None:
         """Publish one explained pair: pictures first, then its row."""
         xmaps = write_pictures(self._media, rendered)
-        db.session.execute(
-            insert(Explanation).values(
-                set_id=self._id,
-                pair_id=pair_id,
-                status=rendered.status,
-                deviations=rendered.deviations,
-                scales=rendered.scales,
-                xmaps=xmaps,
-            )
+        self._held.append(
+            {
+                "pair_id": pair_id,
+                "status": rendered.status,
+                "deviations": rendered.deviations,
+                "scales": rendered.scales,
+                "xmaps": xmaps,
+            }
         )
-        db.session.execute(
-            update(Result)
-            .where(Result.pair_id == pair_id, Result.model_id == self._model_id)
-            .values(explained=True)
-        )
-        db.session.commit()
-        self._since_checkpoint += 1
-        if self._since_checkpoint >= PAIRS_PER_CHECKPOINT:
+        now = monotonic()
+        if now - self._checkpoint >= SECONDS_BETWEEN_CHECKPOINTS:
             self.checkpoint()
+        elif now - self._written >= SECONDS_HELD:
+            self._insert()
+            self._commit()
 
     def checkpoint(self) -> None:
-        """Write what is derived from the explained pairs."""
+        """Write what is held, and what is derived from the explained pairs."""
+        self._insert()
         refresh_explained(self._dataset_id, self._model_id)
+        self._commit()
+        self._checkpoint = monotonic()
+
+    def _insert(self) -> None:
+        insert_explanations(self._id, self._model_id, self._held)
+
+    def _commit(self) -> None:
         db.session.commit()
-        self._since_checkpoint = 0
+        self._held = []
+        self._written = monotonic()
 
     def settle(self, *, wanted: int) -> None:
         """Lower what is wanted of the set, where some pairs turned out not to be explainable."""
@@ -162,6 +176,19 @@ def open_set(
     opened = OpenSet(media, row, evaluation, frozenset(explained))
     opened.checkpoint()
     return opened
+
+
+def insert_explanations(set_id: int, model_id: int, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert the rows of explained pairs, and mark their results, in the current transaction."""
+    left = iter(rows)
+    while some := [row | {"set_id": set_id} for row in islice(left, ROWS_PER_STATEMENT)]:
+        db.session.execute(insert(Explanation), some)
+        ids = [row["pair_id"] for row in some]
+        db.session.execute(
+            update(Result)
+            .where(Result.model_id == model_id, Result.pair_id.in_(ids))
+            .values(explained=True)
+        )
 
 
 def write_pictures(media: MediaStore, rendered: RenderedExplanation) -> dict[str, str]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 
 from app.extensions import db
 from app.models import (
     Dataset,
     Evaluation,
-    Explanation,
     ExplanationSet,
     FaceModel,
     FoldScore,
@@ -22,6 +20,7 @@ from app.models import (
     ResultColumn,
 )
 from compute.publish.derived import refresh_explained, write_result_columns
+from compute.publish.explanations import insert_explanations
 from compute.releases.manifest import Manifest, SetFacts
 from compute.releases.rows import row_values
 
@@ -92,24 +91,10 @@ def _restore(restored: RestoredRows) -> None:
             db.session.add(found)
         found.wanted_count = max(found.wanted_count, values["wanted_count"])
         db.session.flush()
-        _restore_explanations(found.id, model_id, each.explanations)
+        insert_explanations(found.id, model_id, each.explanations)
     db.session.execute(delete(ResultColumn).filter_by(**keys))
     write_result_columns(dataset_id, model_id)
     refresh_explained(dataset_id, model_id)
-
-
-def _restore_explanations(
-    set_id: int, model_id: int, explanations: Iterable[dict[str, Any]]
-) -> None:
-    rows = iter(explanations)
-    while chunk := [row | {"set_id": set_id} for row in islice(rows, 200)]:
-        db.session.execute(insert(Explanation), chunk)
-        ids = [row["pair_id"] for row in chunk]
-        db.session.execute(
-            update(Result)
-            .where(Result.model_id == model_id, Result.pair_id.in_(ids))
-            .values(explained=True)
-        )
 
 
 def _records(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:

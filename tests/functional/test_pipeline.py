@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from click.testing import Result as Outcome
 from flask import Flask
 from numpy.typing import NDArray
-from sqlalchemy import create_engine, delete, event, select, text
+from sqlalchemy import create_engine, delete, event, func, select, text
 
 from app.explorer.packing import pack_pairs, pack_results
 from app.extensions import db
@@ -44,8 +45,9 @@ from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.explanation import ROWS, row_name
 from compute.files import exclusive
 from compute.images import decode
-from compute.publish import datasets, explanations
+from compute.publish import OpenSet, datasets, explanations
 from compute.registry import ModelRegistry, open_embedder
+from compute.rendering import RenderedExplanation
 from compute.xmaps import similarity_map
 from tests.onnx_models import toy
 
@@ -418,26 +420,51 @@ def test_two_models_that_start_on_a_new_database_at_a_time_both_finish(
         assert len(db.session.scalars(select(Evaluation)).all()) == 2
 
 
-def test_what_is_derived_is_written_now_and_then_not_with_every_pair(
-    app: Flask, settings: Settings, spec: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store(settings.data_dir)
-    add_toy(settings)
-    monkeypatch.setattr(explanations, "PAIRS_PER_CHECKPOINT", 3)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let each pair of a set take as long as is said."""
+
+    def pairs_take(seconds: float) -> None:
+        # Looked at when the set is opened, when a pair is added, and after each writing.
+        added: list[int] = []
+        whole = OpenSet.add
+
+        def add(self: OpenSet, pair_id: int, rendered: RenderedExplanation) -> None:
+            added.append(pair_id)
+            whole(self, pair_id, rendered)
+
+        monkeypatch.setattr(OpenSet, "add", add)
+        monkeypatch.setattr(explanations, "monotonic", lambda: seconds * len(added))
+
+    return pairs_take
+
+
+def statements(app: Flask) -> list[str]:
+    """Return what is written into the database from now on, as a list that grows."""
     with app.app_context():
         engine = db.engine
     written: list[str] = []
     event.listen(
         engine,
         "before_cursor_execute",
-        lambda _c, _k, statement, *_: written.append(statement),
+        lambda _c, _k, statement, *_: written.append(statement.split(" SET ")[0].split(" (")[0]),
     )
+    return written
+
+
+def test_what_is_derived_is_written_now_and_then_not_with_every_pair(
+    app: Flask, settings: Settings, spec: Path, clock: Callable[[float], None]
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    clock(10.0)
+    written = statements(app)
     done = compute(app, "--spec", spec, "--limit", 7)
     assert done.exit_code == 0, done.output
-    starts = [statement.split(" SET ")[0] for statement in written]
-    # When the set is opened, after three pairs, after six, and at the end.
-    assert starts.count("UPDATE result_column") == 4
-    assert starts.count("UPDATE result") == 7
+    # When the set is opened, after half a minute, after a minute, and at the end.
+    assert written.count("UPDATE result_column") == 4
+    # Pairs that take their time are written one by one.
+    assert written.count("INSERT INTO explanation") == 7
     with app.app_context():
         evaluation = db.session.scalars(select(Evaluation)).one()
         counts = db.session.execute(
@@ -448,12 +475,50 @@ def test_what_is_derived_is_written_now_and_then_not_with_every_pair(
         assert evaluation.confidence_mean == pytest.approx(np.mean(confidence))
 
 
+def test_pairs_that_come_fast_are_written_together(
+    app: Flask, settings: Settings, spec: Path, clock: Callable[[float], None]
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    clock(0.4)
+    written = statements(app)
+    assert compute(app, "--spec", spec, "--limit", 7).exit_code == 0
+    # After three pairs, after six, and at the end.
+    assert written.count("INSERT INTO explanation") == 3
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Explanation)) == 7
+        explained = select(func.count()).where(Result.explained)
+        assert db.session.scalar(explained) == 7
+
+
+def test_what_is_held_is_written_also_when_the_run_ends_early(
+    app: Flask, settings: Settings, spec: Path, clock: Callable[[float], None]
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    clock(0.0)
+    whole = OpenSet.add
+
+    def interrupted(self: OpenSet, pair_id: int, rendered: RenderedExplanation) -> None:
+        whole(self, pair_id, rendered)
+        if len(self._held) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OpenSet, "add", interrupted)
+        assert compute(app, "--spec", spec, "--limit", 7).exit_code != 0
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Explanation)) == 3
+        assert db.session.scalars(select(ExplanationSet.explained_count)).one() == 3
+
+
 # Ends the process, as kill -9 does, just before the n-th commit or the n-th picture.
 DYING: Final = """
 import os, sys
 from sqlalchemy.orm import Session
 from app.media import MediaStore
-step, left = sys.argv[1], int(sys.argv[2])
+from compute.publish import explanations
+step, left, explanations.SECONDS_HELD = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 owner = Session if step == "commit" else MediaStore
 whole = getattr(owner, step)
 def dying(*arguments):
@@ -464,7 +529,7 @@ def dying(*arguments):
     return whole(*arguments)
 setattr(owner, step, dying)
 from app import create_app
-create_app().cli.main(args=sys.argv[3:], prog_name="flask")
+create_app().cli.main(args=sys.argv[4:], prog_name="flask")
 """
 
 
@@ -514,10 +579,10 @@ def test_a_kill_at_any_step_and_a_rerun_give_the_bytes_of_a_whole_run(
             "XFV_REAL_DATA": "",
         }
 
-    def run(environment: dict[str, str], step: str, left: int) -> int:
+    def run(environment: dict[str, str], step: str, left: int, held: float = 0.0) -> int:
         command = ["compute", "--dataset", "demo", "--spec", str(spec), "--limit", "4"]
         return subprocess.run(
-            [sys.executable, "-c", DYING, step, str(left), *command],
+            [sys.executable, "-c", DYING, step, str(left), str(held), *command],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -542,5 +607,7 @@ def test_a_kill_at_any_step_and_a_rerun_give_the_bytes_of_a_whole_run(
         ("write", 8),
     ):
         assert run(environment, step, left) == 9
+    # Its rows are held, and lost; the pictures are there already.
+    assert run(environment, "write", 9, held=60.0) == 9
     assert run(environment, "commit", 10**9) == 0
     assert published(folder / "xfv.sqlite3", folder) == whole
