@@ -130,7 +130,8 @@ def xmap(
     lightnesses, places = _lightnesses()
     colours = _places(similarity_map)
     blends = _blends(np.asarray(table, np.float64).tobytes())
-    return blends.take(colours * len(lightnesses) + places[high, low], axis=0)
+    picture: NDArray[np.uint8] = blends.take(colours * len(lightnesses) + places[high, low], axis=0)
+    return picture
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The benchmark of the explorer runs, on a small site, and reports what it says it reports."""
+"""The benchmarks run, on little, and report what they say they report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import explorer
+from benchmarks import explorer, maps_and_pictures, publishing
 
 
 def test_the_benchmark_measures_every_class_and_keeps_its_site(
@@ -31,3 +31,17 @@ def test_the_benchmark_measures_every_class_and_keeps_its_site(
     assert not [plan for plan in figures["plans"] if "SCAN pair" in plan or "SCAN result" in plan]
     printed = capsys.readouterr().out
     assert "p95" in printed and "result_column" in printed
+
+
+def test_maps_and_pictures_are_measured() -> None:
+    found = json.loads(json.dumps(maps_and_pictures.measure(2)))
+    assert set(found["per_second"]) == {"maps", "X-Maps", "PNGs", "PNGs written", "pairs"}
+    assert all(rate > 0 for rate in found["per_second"].values())
+    assert found["seconds_of_6000_pairs"]["all"] > found["seconds_of_6000_pairs"]["maps"] > 0
+
+
+def test_publishing_is_measured_step_by_step() -> None:
+    found = json.loads(json.dumps(publishing.measure(60, ["sqlite"])))
+    assert set(found) == {"pairs", "sqlite"}
+    assert set(found["sqlite"]) == {"images and pairs", "results", "explanations", "all"}
+    assert all(seconds > 0 for seconds in found["sqlite"].values())
