@@ -617,7 +617,7 @@ def test_a_failure_while_writing_leaves_no_row(
     def fail(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("compute.publish.restored._restore_explanations", fail)
+    monkeypatch.setattr("compute.publish.restored.insert_explanations", fail)
     done = sqlite_target.run("import", release)
     assert done.exit_code == 2
     assert "No space left" in done.output
