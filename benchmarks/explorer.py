@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import hashlib
 import json
 import os
 import platform
@@ -21,18 +20,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import flask_migrate
 import numpy as np
 import sqlalchemy
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, text
 
 from app import create_app
 from app.explorer.catalogue import Catalogue, load_catalogue
@@ -40,10 +37,10 @@ from app.explorer.cursor import encode_cursor
 from app.explorer.parsing import parse_query
 from app.explorer.query_string import query_text, read_query_string
 from app.explorer.selection import Selection
-from app.extensions import Base, db
-from app.models import Result
-from app.settings import ROOT, Settings
-from benchmarks.explorer_site import DATASETS, MODELS, SEED, build_site
+from app.extensions import db
+from app.settings import ROOT
+from benchmarks.explorer_site import MODELS, SEED
+from benchmarks.kept_site import build, kept_site, settings
 from tests import postgresql
 
 ROUNDS: Final = 3
@@ -147,9 +144,7 @@ def measure(
     client = app.test_client()
     with app.app_context():
         catalogue = load_catalogue(db.session())
-        requests = {
-            name: list(_places(catalogue, queries[:sample])) for name, queries in _queries()
-        }
+        requests = {name: list(places(catalogue, asked[:sample])) for name, asked in queries()}
     plans = _plans(app, client, [urls[0] for urls in requests.values()])
     gc.collect()
     gc.freeze()  # as gunicorn.conf.py does
@@ -168,7 +163,7 @@ def measure(
     return {name: Times.over(values) for name, values in (times | {"all": every}).items()}, plans
 
 
-def _queries() -> Iterator[tuple[str, list[str]]]:
+def queries() -> Iterator[tuple[str, list[str]]]:
     """Yield the classes: each filter under three sorts, each sort under three filters."""
     random = np.random.default_rng(SEED)
     sorts = [sort for group in SORTS.values() for sort in group]
@@ -185,7 +180,7 @@ def _query(filters: str, sort: str) -> str:
     return "&".join(filter(None, (filters, sort and f"sort={sort}")))
 
 
-def _places(catalogue: Catalogue, queries: Sequence[str]) -> Iterator[str]:
+def places(catalogue: Catalogue, queries: Sequence[str]) -> Iterator[str]:
     """Yield URLs of every query: first page, page 200, and cursors in the middle and at the end."""
     for query_string in queries:
         query = parse_query(read_query_string(query_string.encode()), catalogue)
@@ -237,84 +232,19 @@ def _shape(statement: str) -> str:
     return ", ".join(kept)[:300]
 
 
-@contextmanager
-def _databases(pairs: int, wanted: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yield URLs by name: the kept file of SQLite, and a temporary server where there is one."""
-    urls = {}
+def _sites(
+    pairs: int, wanted: Sequence[str], folder: Path
+) -> Iterator[tuple[str, Flask, dict[str, Any]]]:
+    """Yield name and site of each database: the kept file, and a server while it is there."""
     if "sqlite" in wanted:
-        sources = [ROOT / "benchmarks" / "explorer_site.py", *sorted(ROOT.glob("app/models/*.py"))]
-        sources += [ROOT / "app" / "explorer" / "packing.py"]
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-        folder = Path(tempfile.gettempdir()) / "xfv-bench"
-        urls["sqlite"] = f"sqlite:///{folder}/{pairs}-{digest}.sqlite3"
+        chosen, facts = kept_site(pairs)
+        yield "sqlite", create_app(chosen), facts
     programs = postgresql.programs() if "postgresql" in wanted else None
-    server = postgresql.temporary_server(programs) if programs else nullcontext(None)
-    with server as url:
-        if url:
-            urls["postgresql"] = url
-        elif "postgresql" in wanted:
-            print("PostgreSQL is not installed: it is not measured.")
-        yield urls
-
-
-def _site(url: str, folder: Path, pairs: int) -> tuple[Flask, dict[str, Any]]:
-    """Return the filled site on a database; build it where it is not there yet."""
-    path = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else None
-    building = path.with_suffix(".part") if path else None
-    if path is None or not path.exists():
-        target = f"sqlite:///{building}" if building else url
-        if building:
-            building.unlink(missing_ok=True)
-        app = create_app(_settings(target, folder))
-        with app.app_context():
-            flask_migrate.upgrade()
-            seconds = build_site(app.extensions["media_store"], pairs)
-            rows = db.session.scalar(select(func.count()).select_from(Result)) or 0
-            facts = {"seconds": seconds, "results": rows, "datasets": len(DATASETS)}
-            _finish()
-            facts["bytes_per_result"] = round(_bytes(building) / rows, 1)
-        if building and path:
-            building.rename(path)
-            path.with_suffix(".json").write_text(json.dumps(facts))
-        else:
-            return app, facts
-    return (
-        create_app(_settings(url, folder)),
-        json.loads(path.with_suffix(".json").read_text()) | {"kept": True},
-    )
-
-
-def _settings(url: str, folder: Path) -> Settings:
-    return Settings.from_environment(
-        {
-            "DATABASE_URL": url,
-            "XFV_DATA_DIR": str(folder / "data"),
-            "XFV_MEDIA_URL": str(folder / "media"),
-            "XFV_REAL_DATA": "",
-        }
-    )
-
-
-def _finish() -> None:
-    """Leave the database as a running site's would be after a while."""
-    db.session.remove()
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("VACUUM ANALYZE"))
-        else:
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-    if db.engine.dialect.name == "sqlite":
-        db.engine.dispose()
-
-
-def _bytes(file: Path | None) -> int:
-    if file:
-        return file.stat().st_size
-    size = 0
-    for table in Base.metadata.tables:
-        size += db.session.scalar(select(func.pg_total_relation_size(table))) or 0
-    db.session.remove()
-    return size
+    if programs:
+        with postgresql.temporary_server(programs) as url:
+            yield "postgresql", *build(settings(url, folder), pairs)
+    elif "postgresql" in wanted:
+        print("PostgreSQL is not installed: it is not measured.")
 
 
 def machine() -> dict[str, Any]:
@@ -343,12 +273,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--output", type=Path, help="JSON file, or a folder for DATE-COMMIT.json")
     options = parser.parse_args(arguments)
     report: dict[str, Any] = {"explorer": {}, "machine": machine(), "versions": versions()}
-    with (
-        tempfile.TemporaryDirectory(prefix="xfv-bench-") as folder,
-        _databases(options.pairs, options.databases) as urls,
-    ):
-        for name, url in urls.items():
-            app, facts = _site(url, Path(folder), options.pairs)
+    with tempfile.TemporaryDirectory(prefix="xfv-bench-") as folder:
+        for name, app, facts in _sites(options.pairs, options.databases, Path(folder)):
             times, plans = measure(app, options.rounds, options.sample)
             with app.app_context():
                 report["versions"][name] = _server_version()

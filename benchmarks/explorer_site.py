@@ -21,8 +21,11 @@ from sqlalchemy import delete, insert, select, update
 from app.extensions import db
 from app.media import MediaStore, media_key
 from app.models import Dataset, Evaluation, FaceModel, Image, Pair, Result, ResultColumn
+from benchmarks.maps_and_pictures import SPEC, made_up_deviations, made_up_face
 from compute.datasets.store import PairRecord
+from compute.images import encode_png
 from compute.publish import Publisher
+from compute.rendering import render_stored
 from compute.runs import Conditions
 from compute.verification import verify
 
@@ -43,6 +46,10 @@ STARTS: Final = (
 ).split()
 ENDS: Final = "man son berg hart ini ez ova dal ley ton wood sen ano er ick".split()
 MOST_IDENTITIES: Final = 5700
+EXPLAINED: Final = 100
+"""The first pairs have pictures and explanations; others are marked only."""
+EXPLAINED_BY: Final = "model0"
+FACES: Final = 20
 CONDITIONS: Final = Conditions(
     dataset_sha256="made up",
     model_sha256="made up",
@@ -98,7 +105,15 @@ def build_site(media: MediaStore, pairs: int) -> dict[str, float]:
                 continue
             for step, spent in _evaluate(publisher, name, number, dataset, random):
                 seconds[step] += spent
+    began = time.perf_counter()
+    _explain(publisher, media, faces[0], random)
+    seconds["explanations"] = time.perf_counter() - began
     return {step: round(spent, 2) for step, spent in seconds.items()}
+
+
+def explained_ids() -> list[int]:
+    """Return the ids of the pairs that have pictures and explanations."""
+    return list(range(1, EXPLAINED + 1))
 
 
 def _names(number: int) -> list[str]:
@@ -251,3 +266,23 @@ def _mark_explained(faces: Faces, name: str, *, share: float, random: np.random.
     db.session.execute(delete(ResultColumn).filter_by(**key))
     db.session.commit()
     Publisher.pack_missing(faces.name)
+
+
+def _explain(
+    publisher: Publisher, media: MediaStore, faces: Faces, random: np.random.Generator
+) -> None:
+    """Give the first pairs faces, deviations and X-Maps, all made up."""
+    drawn = [made_up_face(random) for _ in range(FACES)]
+    keys = [media.write("faces", encode_png(face)) for face in drawn]
+    pairs = db.session.scalars(select(Pair).where(Pair.id.in_(explained_ids()))).all()
+    images = {image for pair in pairs for image in (pair.image1_id, pair.image2_id)}
+    db.session.execute(
+        update(Image), [{"id": image, "media": keys[image % FACES]} for image in images]
+    )
+    chosen = [(p.id, drawn[p.image1_id % FACES], drawn[p.image2_id % FACES]) for p in pairs]
+    db.session.commit()
+    with publisher.open_set(
+        faces.name, EXPLAINED_BY, "default", SPEC, CONDITIONS, wanted=len(chosen)
+    ) as opened:
+        for pair_id, *images in chosen:
+            opened.add(pair_id, render_stored(made_up_deviations(random), SPEC, tuple(images)))

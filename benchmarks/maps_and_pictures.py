@@ -40,8 +40,8 @@ class Pairs:
 
     def __init__(self, count: int) -> None:
         random = np.random.default_rng(0)
-        self.faces = [_face(random) for _ in range(count + 1)]
-        self.stored = [_deviations(random) for _ in range(count)]
+        self.faces = [made_up_face(random) for _ in range(count + 1)]
+        self.stored = [made_up_deviations(random) for _ in range(count)]
         self.maps = [similarity_map(rows[0], SPEC).values for rows in self.stored]
         self.pictures = [xmap(*pair) for pair in zip(self.faces, self.maps, strict=False)]
 
@@ -115,7 +115,7 @@ def _best_rate(task: Callable[[MediaStore], int]) -> float:
     return max(rates)
 
 
-def _face(random: np.random.Generator) -> NDArray[np.uint8]:
+def made_up_face(random: np.random.Generator) -> NDArray[np.uint8]:
     """Return something as smooth and as noisy as a photograph of a face."""
     rough = random.uniform(40, 215, (9, 9, 3))
     smooth = cv2.resize(rough, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_CUBIC)
@@ -125,7 +125,7 @@ def _face(random: np.random.Generator) -> NDArray[np.uint8]:
     return face
 
 
-def _deviations(random: np.random.Generator) -> NDArray[np.float32]:
+def made_up_deviations(random: np.random.Generator) -> NDArray[np.float32]:
     """Return the five rows of a pair, smooth from place to place but for some noise."""
     rows = []
     for _ in ROWS:
