@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import fsspec
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 KEY: Final = re.compile(r"(faces|xmaps|masks)/[0-9a-f]{2}/[0-9a-f]{64}\.png")
@@ -33,23 +35,30 @@ class MediaStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._files, self._root = fsspec.core.url_to_fs(url)
+        self._url = url
+
+    @cached_property
+    def _place(self) -> tuple[AbstractFileSystem, str]:
+        """File system and root; opened when first asked, for connections do not survive a fork."""
+        return fsspec.core.url_to_fs(self._url)
 
     def write(self, kind: str, data: bytes) -> str:
         """Store a PNG whole or not at all, and return its key."""
         key = media_key(kind, data)
-        if isinstance(self._files, LocalFileSystem):
-            _write_file(Path(self._root) / key, data)
-        elif not self._files.exists(f"{self._root}/{key}"):
-            self._files.pipe_file(f"{self._root}/{key}", data)
+        files, root = self._place
+        if isinstance(files, LocalFileSystem):
+            _write_file(Path(root) / key, data)
+        elif not files.exists(f"{root}/{key}"):
+            files.pipe_file(f"{root}/{key}", data)
         return key
 
     def read(self, key: str) -> bytes:
         """Return the bytes of ``key``; ``MediaKeyError`` where there is no such picture."""
         if not KEY.fullmatch(key):
             raise MediaKeyError(f"{key!r} is not the key of a picture.")
+        files, root = self._place
         try:
-            data: bytes = self._files.cat_file(f"{self._root}/{key}")
+            data: bytes = files.cat_file(f"{root}/{key}")
         except FileNotFoundError:
             raise MediaKeyError(f"The media store holds no {key}.") from None
         return data

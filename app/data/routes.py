@@ -14,7 +14,7 @@ from werkzeug.wsgi import FileWrapper
 
 from app.api.contract import INTEGER, TEXT, URL, by_name, listing, operation, record, words
 from app.api.replies import no_parameters, reply
-from app.assets import IMMUTABLE
+from app.caching import IMMUTABLE
 from app.data.context import (
     CHECKSUMS,
     CROISSANT,

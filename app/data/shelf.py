@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, BinaryIO, Final
 
 import fsspec
 from flask import current_app, g
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from app.data.names import INDEX, ReleaseKey, release_key
@@ -105,8 +107,13 @@ class Shelf:
     """Reads releases from the folder or fsspec URL of the media store."""
 
     def __init__(self, media_url: str) -> None:
-        self._files, self._root = fsspec.core.url_to_fs(media_url)
+        self._url = media_url
         self._last = _Read()
+
+    @cached_property
+    def _place(self) -> tuple[AbstractFileSystem, str]:
+        """File system and root; opened when first asked, for connections do not survive a fork."""
+        return fsspec.core.url_to_fs(self._url)
 
     def releases(self) -> list[Release]:
         """Return all releases: by dataset and model, the newest version first.
@@ -120,13 +127,14 @@ class Shelf:
         if now - self._last.at < SECONDS:
             return self._last.releases
         found = self._index()
-        if not isinstance(self._files, LocalFileSystem):
+        if not isinstance(self._place[0], LocalFileSystem):
             self._last = _Read(now, found)
         return found
 
     def _index(self) -> list[Release]:
+        files, root = self._place
         try:
-            text = self._files.cat_file(f"{self._root}/{INDEX}")
+            text = files.cat_file(f"{root}/{INDEX}")
         except FileNotFoundError:
             return []
         try:
@@ -137,7 +145,8 @@ class Shelf:
 
     def read(self, key: ReleaseKey, name: str) -> bytes:
         """Return a small file of a release whole; ``FileNotFoundError`` where it is not there."""
-        data: bytes = self._files.cat_file(f"{self._root}/{key.path}/{name}")
+        files, root = self._place
+        data: bytes = files.cat_file(f"{root}/{key.path}/{name}")
         return data
 
     def read_json(self, key: ReleaseKey, name: str) -> dict[str, Any]:
@@ -147,7 +156,8 @@ class Shelf:
 
     def open(self, key: ReleaseKey, name: str) -> BinaryIO:
         """Open a file of a release to be sent piece by piece."""
-        file: BinaryIO = self._files.open(f"{self._root}/{key.path}/{name}", "rb")
+        files, root = self._place
+        file: BinaryIO = files.open(f"{root}/{key.path}/{name}", "rb")
         return file
 
 

@@ -5,17 +5,15 @@ Its URL names version and content, so it is cached for ever; it is compressed on
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, url_for
 
-from app.assets import IMMUTABLE
+from app.caching import HeldFile
 from app.errors import NotFound
 
 INSIDE: Final = "plotly/package_data/plotly.min.js"
@@ -28,17 +26,12 @@ class Script:
     """The script and what names it."""
 
     version: str
-    data: bytes
+    file: HeldFile
 
     @cached_property
     def name(self) -> str:
         """The version of the package and the start of the content's SHA-256."""
-        return f"{self.version}-{hashlib.sha256(self.data).hexdigest()[:12]}"
-
-    @cached_property
-    def compressed(self) -> bytes:
-        """The script through gzip: a third of its size."""
-        return gzip.compress(self.data, compresslevel=6, mtime=0)
+        return f"{self.version}-{self.file.sha256[:12]}"
 
 
 @cache
@@ -49,7 +42,7 @@ def find_script() -> Script | None:
         data = Path(str(package.locate_file(INSIDE))).read_bytes()
     except (metadata.PackageNotFoundError, OSError):
         return None
-    return Script(package.version, data)
+    return Script(package.version, HeldFile(data, "text/javascript; charset=utf-8"))
 
 
 def script_url() -> str | None:
@@ -64,13 +57,4 @@ def serve(name: str) -> Response:
     script = find_script()
     if script is None:
         raise NotFound("Plotly is not installed here: charts are drawn without it.")
-    packed = request.accept_encodings.quality("gzip") > 0
-    response = Response(
-        script.compressed if packed else script.data, content_type="text/javascript; charset=utf-8"
-    )
-    if packed:
-        response.headers["Content-Encoding"] = "gzip"
-    response.headers["Vary"] = "Accept-Encoding"
-    # A page from before an upgrade gets today's script, but must not keep it under that name.
-    response.headers["Cache-Control"] = IMMUTABLE if name == script.name else "no-cache"
-    return response
+    return script.file.reply(current=name == script.name)

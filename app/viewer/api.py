@@ -21,7 +21,7 @@ from app.api.contract import (
     words,
 )
 from app.api.replies import query_params
-from app.assets import IMMUTABLE
+from app.caching import IMMUTABLE
 from app.errors import NotFound
 from app.explorer.query_string import values_by_name
 from app.extensions import db

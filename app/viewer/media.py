@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, current_app, request
 
-from app.assets import IMMUTABLE
+from app.caching import IMMUTABLE
 from app.media import KEY, MediaKeyError, MediaStore
 
 blueprint = Blueprint("media", __name__)

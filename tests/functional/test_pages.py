@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 
 from app import create_app
-from app.assets import folder_version
+from app.assets import read_folder, version_of
 from app.extensions import db
 from app.models import Dataset, Evaluation, ExplanationSet, Result
 from tests import factories
@@ -265,10 +265,10 @@ def test_static_files_are_cached_by_their_content(client: FlaskClient) -> None:
 
 def test_an_edited_static_file_changes_the_version(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("one")
-    before = folder_version(tmp_path)
+    before = version_of(read_folder(tmp_path))
     (tmp_path / "a.js").write_text("two")
 
-    assert folder_version(tmp_path) != before
+    assert version_of(read_folder(tmp_path)) != before
 
 
 # -------------------------------------------------------------------------- the front page's parts
