@@ -8,6 +8,22 @@ from numpy.typing import ArrayLike, NDArray
 from compute.errors import EmbeddingError
 
 
+def require_usable(rows: NDArray[np.floating]) -> None:
+    """Raise ``EmbeddingError`` unless every row of (N, D) embeddings has a direction.
+
+    The first row that is not finite, or zero, is named.
+    """
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise EmbeddingError(f"embeddings have shape {rows.shape}, expected (N, D).")
+    for wrong, what, are in (
+        (~np.isfinite(rows).all(axis=1), "not finite", "are not"),
+        (~rows.any(axis=1), "zero", "are"),
+    ):
+        bad = np.flatnonzero(wrong)
+        if bad.size:
+            raise EmbeddingError(f"embedding {bad[0]} is {what} ({bad.size} of {len(rows)} {are}).")
+
+
 def unit_vectors(embeddings: ArrayLike) -> NDArray[np.float64]:
     """Return the rows of ``embeddings`` at length 1.
 
@@ -26,19 +42,9 @@ def unit_vectors(embeddings: ArrayLike) -> NDArray[np.float64]:
         Where a row is not finite or has no length; the first such row is named.
     """
     rows = np.asarray(embeddings, dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] == 0:
-        raise EmbeddingError(f"embeddings have shape {rows.shape}, expected (N, D).")
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if bad.size:
-        raise EmbeddingError(
-            f"embedding {bad[0]} is not finite ({bad.size} of {len(rows)} are not)."
-        )
+    require_usable(rows)
     # Scaled before squaring: tiny float32 values would vanish and huge ones overflow.
-    largest = np.abs(rows).max(axis=1, keepdims=True)
-    bad = np.flatnonzero(largest == 0)
-    if bad.size:
-        raise EmbeddingError(f"embedding {bad[0]} is zero ({bad.size} of {len(rows)} are).")
-    scaled = rows / largest
+    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
     unit: NDArray[np.float64] = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
     return unit
 

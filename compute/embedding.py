@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from compute.engines.catalogue import PLAIN, Engine
-from compute.engines.session import Terms, first_line
-from compute.errors import EmbeddingError
+from compute.engines.session import Session, Terms, first_line
+from compute.errors import EmbeddingError, GraphError, ModelError
+from compute.graphs import onnx_graph
+from compute.graphs.occluding import OccludingGraph, even_batch, occluding_graph
+from compute.occlusion import OcclusionSpec, occluded_batches
 
 DEFAULT_BATCH: Final = 16
 """Fastest on two cores for the models measured; larger batches fall out of the cache."""
@@ -81,11 +86,21 @@ class ModelIO:
                 raise ValueError(f"{name}={value!r}: expected a whole number, 0 or more.")
 
 
+@dataclass(frozen=True)
+class _Occluder:
+    """A model that is open with the occlusions of a spec in its graph; or why it is not."""
+
+    spec: OcclusionSpec
+    opened: tuple[OccludingGraph, Session] | None
+    obstacle: str = ""
+
+
 class OnnxEmbedder:
     """uint8 (N, 112, 112, 3) RGB -> float32 (N, D) through an engine.
 
     Every call runs at one constant batch, the last one padded: an embedding does not depend on how
-    many images are asked for at a time.
+    many images are asked for at a time. The occluded copies of an image are made inside the graph,
+    at a constant batch of their own (``graphs.occluding``).
 
     Parameters
     ----------
@@ -112,8 +127,14 @@ class OnnxEmbedder:
     ) -> None:
         self.batch = io.batch or batch
         self._path = path
+        self._data = data
+        self._preprocessing = preprocessing
         self._io = io
-        self._session = engine.open(path, data, Terms(threads, self.batch, cache))
+        self._engine = engine
+        self._threads = threads
+        self._cache = cache
+        self._session = self._open(data, self.batch)
+        self._occluder: _Occluder | None = None
         self._reverse = preprocessing.color == "bgr"
         shape = (1, 3, 1, 1) if io.layout == "nchw" else (1, 1, 1, 3)
         self._mean = np.array(preprocessing.mean, dtype=np.float32).reshape(shape)
@@ -139,18 +160,88 @@ class OnnxEmbedder:
         np.divide(pixels, self._std, out=pixels)
         with np.errstate(over="ignore"):  # what float16 cannot hold gives no finite embedding
             given = pixels.astype(self._io.precision, copy=False)
+        output = self._answer(self._session, {self._io.input: given}, self.batch)
+        return output[: len(images)]
+
+    @property
+    def obstacle(self) -> str:
+        """Why the last image was occluded outside the graph; empty where it was inside."""
+        return self._occluder.obstacle if self._occluder else ""
+
+    def occluded(
+        self,
+        image: NDArray[np.uint8],
+        spec: OcclusionSpec,
+        *,
+        advance: Callable[[int], object] = lambda _: None,
+    ) -> NDArray[np.float32]:
+        """Embed all occluded copies of an image: (K, D) float32, in the order of the deviations.
+
+        Parameters
+        ----------
+        image
+            (112, 112, 3) uint8 RGB.
+        advance
+            Called with the number of copies done since the last call.
+
+        Raises
+        ------
+        EmbeddingError
+            For output that is not (N, D).
+        """
+        rows = np.empty((spec.count, self._io.dimension), np.float32)
+        start = 0
+        for part in self._occluded_parts(image, spec):
+            stop = min(start + len(part), spec.count)  # the last batch is padded
+            rows[start:stop] = part[: stop - start]
+            advance(stop - start)
+            start = stop
+        return rows
+
+    def _occluded_parts(
+        self, image: NDArray[np.uint8], spec: OcclusionSpec
+    ) -> Iterator[NDArray[np.float32]]:
+        if self._occluder is None or self._occluder.spec != spec:
+            self._occluder = self._open_occluder(spec)
+        if self._occluder.opened is None:
+            yield from map(self._run, occluded_batches(image, spec, batch=self.batch))
+            return
+        graph, session = self._occluder.opened
+        for places in graph.batches:
+            feeds: dict[str, NDArray[Any]] = {graph.image: image, graph.places: places}
+            yield self._answer(session, feeds, graph.batch)
+
+    def _open_occluder(self, spec: OcclusionSpec) -> _Occluder:
+        data = self._data
         try:
-            (output,) = self._session.run([self._io.output], {self._io.input: given})
+            model = onnx_graph.read(self._path)[0] if data is None else onnx.load_from_string(data)
+            batch = self._io.batch or even_batch(spec.count, self.batch)
+            graph = occluding_graph(model, self._preprocessing, self._io, spec, batch=batch)
+            return _Occluder(spec, (graph, self._open(graph.data, batch)))
+        except (GraphError, ModelError) as error:
+            return _Occluder(spec, None, obstacle=str(error))
+
+    def _open(self, data: bytes | None, batch: int) -> Session:
+        return self._engine.open(self._path, data, Terms(self._threads, batch, self._cache))
+
+    def _answer(
+        self, session: Session, feeds: dict[str, NDArray[Any]], batch: int
+    ) -> NDArray[np.float32]:
+        """Run one batch: (batch, D) float32."""
+        io = self._io
+        try:
+            (output,) = session.run([io.output], feeds)
         except Exception as error:
+            shapes = ", ".join(str(given.shape) for given in feeds.values())
             raise EmbeddingError(
-                f"{self._path}: fails on input of shape {pixels.shape} ({first_line(error)})."
+                f"{self._path}: fails on input of shape {shapes} ({first_line(error)})."
             ) from error
         # A batch of one may come without its dimension: a squeezed (D,).
-        led = self.batch == 1 or output.shape[:1] == (self.batch,)
-        if not led or output.size != self.batch * self._io.dimension:
+        led = batch == 1 or output.shape[:1] == (batch,)
+        if not led or output.size != batch * io.dimension:
             raise EmbeddingError(
-                f"{self._path}: output {self._io.output!r} has shape {output.shape} for "
-                f"{self.batch} images, expected ({self.batch}, {self._io.dimension})."
+                f"{self._path}: output {io.output!r} has shape {output.shape} for "
+                f"{batch} images, expected ({batch}, {io.dimension})."
             )
-        rows: NDArray[np.float32] = output.reshape(self.batch, self._io.dimension)
-        return rows[: len(images)].astype(np.float32, copy=False)
+        rows: NDArray[np.float32] = output.reshape(batch, io.dimension)
+        return rows.astype(np.float32, copy=False)

@@ -21,6 +21,10 @@ class UnsuitableError(ModelError):
     """An engine that has nothing to offer for this model."""
 
 
+class GraphError(ComputeError):
+    """A graph that cannot be changed as asked; the model may be sound."""
+
+
 class DatasetError(ComputeError):
     """A dataset that cannot be imported or read."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.distances import cosine_distances, unit_vectors
+from compute.distances import cosine_distances, require_usable, unit_vectors
 from compute.errors import EmbeddingError
 from compute.occlusion import IMAGE_SHAPE, OcclusionSpec, occluded_batches
 from compute.xmaps import Normalise, SimilarityMap, similarity_map
@@ -20,6 +20,7 @@ Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Method = Literal["I", "II", "III"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 Side = Literal[1, 2]
+SIDES: Final[tuple[Side, ...]] = get_args(Side)
 
 ROWS: Final[tuple[tuple[Method, Side], ...]] = (
     ("I", 1),
@@ -38,6 +39,27 @@ def row_name(method: Method, side: Side) -> str:
     return method if method == "III" else f"{method}{side}"
 
 
+@runtime_checkable
+class Occluder(Protocol):
+    """A model that makes the occluded copies of an image itself, and faster."""
+
+    @property
+    def obstacle(self) -> str:
+        """Why it made the last ones no faster than others do; empty where it did."""
+
+    def occluded(
+        self,
+        image: NDArray[np.uint8],
+        spec: OcclusionSpec,
+        *,
+        advance: Callable[[int], object] = ...,
+    ) -> NDArray[np.float32]:
+        """Embed all copies of an image that ``occluded_batches`` yields: (K, D) float32.
+
+        ``advance`` is called with the number of copies done since the last call.
+        """
+
+
 def embed_checked(embed: Embed, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Call ``embed`` and refuse what no distance can be computed from, naming what is wrong."""
     embeddings = np.asarray(embed(images))
@@ -46,23 +68,42 @@ def embed_checked(embed: Embed, images: NDArray[np.uint8]) -> NDArray[np.float32
             f"embed returned shape {embeddings.shape} for {len(images)} images, "
             f"expected ({len(images)}, D)."
         )
-    unit_vectors(embeddings)
+    require_usable(embeddings)
     # A copy, for an engine may hand out one buffer at every call; float64 keeps its range.
     return np.array(embeddings, dtype=np.result_type(embeddings, np.float32))
 
 
 def embed_occlusions(
-    embed: Embed, image: NDArray[np.uint8], spec: OcclusionSpec, *, batch: int = DEFAULT_BATCH
+    embed: Embed,
+    image: NDArray[np.uint8],
+    spec: OcclusionSpec,
+    *,
+    batch: int = DEFAULT_BATCH,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> NDArray[np.float32]:
-    """Embed all occluded copies of an image (eq. 5): (K, D) float32, in the order of the spec."""
-    batches = occluded_batches(image, spec, batch=batch)
-    parts = [embed_checked(embed, copies) for copies in batches]
-    lengths = sorted({part.shape[1] for part in parts})
+    """Embed all occluded copies of an image (eq. 5): (K, D) float32, in the order of the spec.
+
+    An ``Occluder`` makes them itself; any other model is given ``batch`` copies at a time.
+    ``advance`` is called with the number of copies done since the last call.
+    """
+    model: object = embed
+    if isinstance(model, Occluder):
+        occluded = model.occluded(image, spec, advance=advance)
+        require_usable(occluded)
+        return occluded
+    parts = []
+    for copies in occluded_batches(image, spec, batch=batch):
+        parts.append(embed_checked(embed, copies))
+        advance(len(copies))
+    _require_one_length({part.shape[1] for part in parts})
+    return np.concatenate(parts)
+
+
+def _require_one_length(lengths: set[int]) -> None:
     if len(lengths) > 1:
         raise EmbeddingError(
-            f"embed returned vectors of lengths {lengths}, expected one for all images."
+            f"embed returned vectors of lengths {sorted(lengths)}, expected one for all images."
         )
-    return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -91,11 +132,7 @@ def pair_deviations(
     """
     wanted = set(methods)
     lengths = {face.original.size for face in (first, second)}
-    lengths |= {face.occluded.shape[1] for face in (first, second)}
-    if len(lengths) > 1:
-        raise EmbeddingError(
-            f"embed returned vectors of lengths {sorted(lengths)}, expected one for all images."
-        )
+    _require_one_length(lengths | {face.occluded.shape[1] for face in (first, second)})
     unit1, unit2 = unit_vectors(first.original[None])[0], unit_vectors(second.original[None])[0]
     occluded1, occluded2 = unit_vectors(first.occluded), unit_vectors(second.occluded)
     original = 1.0 - float(unit1 @ unit2)
@@ -104,11 +141,26 @@ def pair_deviations(
         result["I", 1] = _to_mean(occluded1, occluded2, spec) - original
         result["I", 2] = _to_mean(occluded2, occluded1, spec) - original
     if "II" in wanted:
-        result["II", 1] = 1.0 - occluded1 @ unit2 - original
-        result["II", 2] = 1.0 - occluded2 @ unit1 - original
+        result["II", 1] = _to_original(occluded1, unit2) - original
+        result["II", 2] = _to_original(occluded2, unit1) - original
     if "III" in wanted:
         result["III", 1] = 1.0 - np.einsum("kd,kd->k", occluded1, occluded2) - original
     return result
+
+
+def one_sided_deviations(face: OccludedFace, other: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return d_occluded - d_original of method II for one side, (K,) float64 (eq. 7).
+
+    Of the other image only its embedding as it is counts, (D,).
+    """
+    own, still = unit_vectors(face.original[None])[0], unit_vectors(other[None])[0]
+    return _to_original(unit_vectors(face.occluded), still) - (1.0 - float(own @ still))
+
+
+def _to_original(own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return eq. (7): each occlusion's distance to the other image as it is."""
+    distances: NDArray[np.float64] = 1.0 - own @ other
+    return distances
 
 
 def _to_mean(
@@ -212,10 +264,17 @@ def explain_pair(
     pair = np.stack([image1, image2])
     parts = [embed_checked(embed, pair[i : i + batch]) for i in range(0, 2, batch)]
     originals = [row for part in parts for row in part]
-    first, second = (
+    _require_one_length({row.size for row in originals})
+    distance = float(cosine_distances(originals[0][None], originals[1][None])[0])
+    faces = (
         OccludedFace(original, embed_occlusions(embed, image, spec, batch=batch))
         for original, image in zip(originals, (image1, image2), strict=True)
     )
-    distance = float(cosine_distances(originals[0][None], originals[1][None])[0])
-    deviations = pair_deviations(first, second, spec, methods=methods)
+    deviations: dict[tuple[Method, Side], NDArray[np.float64]] = {}
+    if set(methods) == {"II"}:
+        # One face at a time: of the other, only the image as it is counts.
+        for side, face in zip(SIDES, faces, strict=True):
+            deviations["II", side] = one_sided_deviations(face, originals[side % 2])
+    else:
+        deviations = pair_deviations(next(faces), next(faces), spec, methods=methods)
     return PairExplanation(distance, spec, deviations)

@@ -21,6 +21,7 @@ from compute.explanation import (
     Embed,
     Method,
     OccludedFace,
+    Occluder,
     Side,
     embed_occlusions,
     pair_deviations,
@@ -114,6 +115,7 @@ class EmbeddingJudge:
         self._memory = memory
         self._embeddings = Embeddings(np.empty((0, dimension), np.float32), {})
         self._computed = self._again = 0
+        self._obstacle = ""
 
     def judge(self, *, batch: int, threads: int) -> Judged:
         """Embed every image and measure every pair whose images both have an embedding."""
@@ -156,15 +158,10 @@ class EmbeddingJudge:
         embed = self._open(batch, threads)
         failed: dict[int, str] = {}
 
-        def counted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-            rows = embed(images)
-            advance(len(images))
-            return rows
-
         def face(image: int) -> OccludedFace | None:
             pixels = np.asarray(self._dataset.images[image])
             try:
-                occluded = embed_occlusions(counted, pixels, spec, batch=batch)
+                occluded = embed_occlusions(embed, pixels, spec, batch=batch, advance=advance)
             except EmbeddingError as error:
                 failed[image] = str(error)
                 return None
@@ -175,6 +172,7 @@ class EmbeddingJudge:
         for step, pair in enumerate(pairs):
             first, second = cache.get(step, uses[step])
             self._computed, self._again = cache.computed, cache.again
+            self._obstacle = embed.obstacle if isinstance(embed, Occluder) else ""
             if first is None or second is None:
                 image = pair.image1 if first is None else pair.image2
                 yield pair, self._skipped(pair, image, failed[image])
@@ -182,9 +180,10 @@ class EmbeddingJudge:
                 yield pair, pair_deviations(first, second, spec)
 
     def told(self, spec: OcclusionSpec) -> str:
-        """Return how many images were embedded."""
+        """Return how many images were embedded, and what stood in the way of doing it fast."""
         again = f"{self._again} images embedded again" if self._again else "no image twice"
-        return f"{self._computed} images under {spec.count} occlusions each, {again}"
+        slowly = f", occluded outside the graph: {self._obstacle}" if self._obstacle else ""
+        return f"{self._computed} images under {spec.count} occlusions each, {again}{slowly}"
 
     def _capacity(self, spec: OcclusionSpec) -> int:
         return int(self._memory // (spec.count * self._dimension * 4))

@@ -49,7 +49,7 @@ from compute.publish import OpenSet, datasets, explanations
 from compute.registry import ModelRegistry, open_embedder
 from compute.rendering import RenderedExplanation
 from compute.xmaps import similarity_map
-from tests.onnx_models import toy
+from tests.onnx_models import opset, toy
 
 FIRST: Final = 30001
 SPEC: Final = OcclusionSpec(patch_sizes=(28, 14), stride=28)
@@ -190,6 +190,29 @@ def test_running_again_and_taking_more_pairs(
     again = compute(app, "--spec", spec, "--pairs", f"{FIRST + 14}")
     assert "0 pairs explained" in again.output
     assert "verified before" in again.output
+
+
+def test_a_model_that_must_be_occluded_outside_its_graph_is_told_of(
+    app: Flask, settings: Settings, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    path = settings.data_dir / "old.onnx"
+    path.write_bytes(opset(8))
+    ModelRegistry(settings.data_dir).add("old", path, preprocessing=Preprocessing())
+    done = compute(app, "--spec", spec, "--limit", 1)
+    assert done.exit_code == 0, done.output
+    told = [line for line in done.output.splitlines() if "1 pairs explained" in line]
+    assert told[0].endswith("no image twice.")
+    assert told[1].endswith(
+        "occluded outside the graph: the model is of opset 8, expected 9 or later."
+    )
+    with app.app_context():
+        rows = [
+            np.frombuffer(zlib.decompress(each), "<f4")
+            for each in db.session.scalars(select(Explanation.deviations))
+        ]
+        assert np.abs(rows[0] - rows[1]).max() < 1e-5
 
 
 def test_a_second_set_explains_the_same_pairs_anew(
@@ -384,13 +407,18 @@ def test_no_transaction_stays_open_while_a_model_embeds(
     store(settings.data_dir)
     add_toy(settings)
     seen: list[bool] = []
-    whole = OnnxEmbedder.__call__
 
-    def watched(self: OnnxEmbedder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        seen.append(db.session().in_transaction())
-        return whole(self, images)
+    def watch(name: str) -> None:
+        whole = getattr(OnnxEmbedder, name)
 
-    monkeypatch.setattr(OnnxEmbedder, "__call__", watched)
+        def watched(*arguments: Any, **options: Any) -> Any:
+            seen.append(db.session().in_transaction())
+            return whole(*arguments, **options)
+
+        monkeypatch.setattr(OnnxEmbedder, name, watched)
+
+    watch("__call__")
+    watch("occluded")
     assert compute(app, "--stage", "verify").exit_code == 0
     verified = len(seen)
     assert compute(app, "--spec", spec).exit_code == 0
