@@ -189,10 +189,11 @@ class OnnxEmbedder:
         EmbeddingError
             For output that is not (N, D).
         """
-        rows = np.empty((spec.count, self._io.dimension), np.float32)
+        count = spec.count
+        rows = np.empty((count, self._io.dimension), np.float32)
         start = 0
         for part in self._occluded_parts(image, spec):
-            stop = min(start + len(part), spec.count)  # the last batch is padded
+            stop = min(start + len(part), count)  # the last batch is padded
             rows[start:stop] = part[: stop - start]
             advance(stop - start)
             start = stop

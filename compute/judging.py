@@ -6,7 +6,7 @@ takes either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.ahead import ahead
 from compute.datasets.store import PairRecord, Skipped, StoredDataset
 from compute.distances import cosine_distances
 from compute.errors import EmbeddingError
@@ -33,6 +34,9 @@ from compute.schedule import ImageCache, planned_computations
 
 Deviations = dict[tuple[Method, Side], NDArray[np.float64]]
 """(K,) float64 for each method and side that the model allows (``pair_deviations``)."""
+
+Explained = Generator[tuple[PairRecord, Deviations | Skipped], None, None]
+"""Pairs with their deviations, or why they have none; to be closed if not taken to the end."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,41 @@ class Judge(Protocol):
         batch: int,
         threads: int,
         advance: Callable[[int], object],
-    ) -> Iterator[tuple[PairRecord, Deviations | Skipped]]:
+    ) -> Explained:
         """Yield each pair with its deviations, or why it has none; to be called after ``judge``."""
 
     def told(self, spec: OcclusionSpec) -> str:
         """Return what ``explain`` asked the model for, in words."""
+
+
+class AheadJudge:
+    """A judge that explains the next pairs in a thread while the last ones are published."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self.judge = judge.judge
+        self.planned = judge.planned
+        self.told = judge.told
+
+    def explain(
+        self,
+        pairs: Sequence[PairRecord],
+        spec: OcclusionSpec,
+        *,
+        batch: int,
+        threads: int,
+        advance: Callable[[int], object],
+    ) -> Explained:
+        """Yield what the judge yields; every batch looks whether it is still wanted."""
+
+        def work(check: Callable[[], None]) -> Explained:
+            def advanced(count: int) -> None:
+                check()
+                advance(count)
+
+            return self._judge.explain(pairs, spec, batch=batch, threads=threads, advance=advanced)
+
+        return ahead(work)
 
 
 class EmbeddingJudge:
@@ -153,7 +187,7 @@ class EmbeddingJudge:
         batch: int,
         threads: int,
         advance: Callable[[int], object],
-    ) -> Iterator[tuple[PairRecord, Deviations | Skipped]]:
+    ) -> Explained:
         """Embed the occlusions of an image once, and use them for its pairs and all methods."""
         embed = self._open(batch, threads)
         failed: dict[int, str] = {}

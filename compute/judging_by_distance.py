@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from compute.datasets.store import PairRecord, Skipped, StoredDataset
 from compute.files import write_array
-from compute.judging import Deviations, Judged
+from compute.judging import Deviations, Explained, Judged
 from compute.occlusion import OcclusionSpec, occluded_batches
 from compute.progress import progress_bar
 from compute.remote.service import RemoteScorer
@@ -105,7 +105,7 @@ class DistanceJudge:
         batch: int,
         threads: int,  # noqa: ARG002  the service's own
         advance: Callable[[int], object],
-    ) -> Iterator[tuple[PairRecord, Deviations | Skipped]]:
+    ) -> Explained:
         """Measure every occlusion of each image against the other image as it is."""
         score = self._open(batch)
         for pair in pairs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -15,7 +16,7 @@ from compute.datasets.store import PairRecord, Skipped, StoredDataset, read_data
 from compute.engines.choice import way_of_run
 from compute.errors import RunError
 from compute.files import exclusive
-from compute.judging import Deviations, EmbeddingJudge, Judge, Judged
+from compute.judging import AheadJudge, Deviations, EmbeddingJudge, Judge, Judged
 from compute.judging_by_distance import DistanceJudge
 from compute.occlusion import OcclusionSpec
 from compute.progress import note, progress_bar
@@ -169,10 +170,11 @@ class Pipeline:
     def _judge(self, entry: ModelEntry, conditions: Conditions) -> Judge:
         title, folder = f"{entry.name} on {self._dataset.name}", self._folder(entry)
         if gives_distances(entry):
-            return DistanceJudge(
+            scoring = DistanceJudge(
                 self._dataset, title, lambda batch: open_scorer(entry, batch=batch), folder
             )
-        return EmbeddingJudge(
+            return AheadJudge(scoring)
+        judge = EmbeddingJudge(
             self._dataset,
             title,
             lambda batch, threads: open_embedder(
@@ -182,6 +184,7 @@ class Pipeline:
             dimension=entry.io.dimension,
             memory=self._memory,
         )
+        return AheadJudge(judge)
 
     def _verify(
         self, entry: ModelEntry, judge: Judge, conditions: Conditions, report: RunReport
@@ -240,12 +243,13 @@ class Pipeline:
             explained = judge.explain(
                 todo, spec, batch=opened.batch, threads=opened.threads, advance=progress.update
             )
-            for step, (pair, deviations) in enumerate(explained):
-                if isinstance(deviations, Skipped):
-                    skipped.append(deviations)
-                    continue
-                self._publish_explanation(opened, pair, deviations, spec)
-                progress.set_postfix(pairs=f"{step + 1}/{len(todo)}", refresh=False)
+            with closing(explained):
+                for step, (pair, deviations) in enumerate(explained):
+                    if isinstance(deviations, Skipped):
+                        skipped.append(deviations)
+                        continue
+                    self._publish_explanation(opened, pair, deviations, spec)
+                    progress.set_postfix(pairs=f"{step + 1}/{len(todo)}", refresh=False)
         if skipped:
             opened.settle(wanted=len(usable) - len(skipped))
             report.skipped += skipped

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -31,7 +32,8 @@ from app.models import (
     ResultColumn,
 )
 from app.settings import ROOT, Settings
-from compute import OcclusionSpec, explain_pair, xmap
+from compute import OcclusionSpec, explain_pair, judging, xmap
+from compute.ahead import ahead
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -407,22 +409,28 @@ def test_no_transaction_stays_open_while_a_model_embeds(
     store(settings.data_dir)
     add_toy(settings)
     seen: list[bool] = []
+    whole = OnnxEmbedder.__call__
 
-    def watch(name: str) -> None:
-        whole = getattr(OnnxEmbedder, name)
+    def watched(self: OnnxEmbedder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(db.session().in_transaction())
+        return whole(self, images)
 
-        def watched(*arguments: Any, **options: Any) -> Any:
-            seen.append(db.session().in_transaction())
-            return whole(*arguments, **options)
+    def waiting(items: Any) -> Iterator[Any]:
+        with closing(ahead(items)) as coming:
+            while True:
+                seen.append(db.session().in_transaction())
+                try:
+                    yield next(coming)
+                except StopIteration:
+                    return
 
-        monkeypatch.setattr(OnnxEmbedder, name, watched)
-
-    watch("__call__")
-    watch("occluded")
+    monkeypatch.setattr(OnnxEmbedder, "__call__", watched)
+    monkeypatch.setattr(judging, "ahead", waiting)
     assert compute(app, "--stage", "verify").exit_code == 0
     verified = len(seen)
     assert compute(app, "--spec", spec).exit_code == 0
-    assert 0 < verified < len(seen)
+    assert len(seen) == verified + 16 + 1
+    assert verified > 0
     assert not any(seen)
 
 
