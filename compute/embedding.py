@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compute.engines.catalogue import PLAIN, Engine
+from compute.engines.catalogue import PLAIN, ROUNDED, Engine
 from compute.engines.session import Session, Terms, first_line
 from compute.errors import EmbeddingError, GraphError, ModelError
 from compute.graphs import onnx_graph
-from compute.graphs.occluding import OccludingGraph, even_batch, occluding_graph
+from compute.graphs.occluding import OccludingGraph, even_batch, occluding_graph, occlusions
 from compute.occlusion import OcclusionSpec, occluded_batches
 
 DEFAULT_BATCH: Final = 16
@@ -189,10 +189,14 @@ class OnnxEmbedder:
         EmbeddingError
             For output that is not (N, D).
         """
+        still = image.copy()
+        still.setflags(write=False)  # an engine may leave it on its device for all batches
+        if self._occluder is None or self._occluder.spec != spec:
+            self._occluder = self._open_occluder(still, spec)
         count = spec.count
         rows = np.empty((count, self._io.dimension), np.float32)
         start = 0
-        for part in self._occluded_parts(image, spec):
+        for part in self._occluded_parts(still, self._occluder):
             stop = min(start + len(part), count)  # the last batch is padded
             rows[start:stop] = part[: stop - start]
             advance(stop - start)
@@ -200,27 +204,57 @@ class OnnxEmbedder:
         return rows
 
     def _occluded_parts(
-        self, image: NDArray[np.uint8], spec: OcclusionSpec
+        self, image: NDArray[np.uint8], occluder: _Occluder
     ) -> Iterator[NDArray[np.float32]]:
-        if self._occluder is None or self._occluder.spec != spec:
-            self._occluder = self._open_occluder(spec)
-        if self._occluder.opened is None:
-            yield from map(self._run, occluded_batches(image, spec, batch=self.batch))
+        if occluder.opened is None:
+            yield from map(self._run, occluded_batches(image, occluder.spec, batch=self.batch))
             return
-        graph, session = self._occluder.opened
+        graph, session = occluder.opened
         for places in graph.batches:
-            feeds: dict[str, NDArray[Any]] = {graph.image: image, graph.places: places}
-            yield self._answer(session, feeds, graph.batch)
+            yield self._run_inside(graph, session, image, places)
 
-    def _open_occluder(self, spec: OcclusionSpec) -> _Occluder:
+    def _run_inside(
+        self,
+        graph: OccludingGraph,
+        session: Session,
+        image: NDArray[np.uint8],
+        places: NDArray[np.int32],
+    ) -> NDArray[np.float32]:
+        return self._answer(session, {graph.image: image, graph.places: places}, graph.batch)
+
+    def _open_occluder(self, image: NDArray[np.uint8], spec: OcclusionSpec) -> _Occluder:
+        """Open the model with occlusions in its graph, if it then says what it says without."""
         data = self._data
         try:
             model = onnx_graph.read(self._path)[0] if data is None else onnx.load_from_string(data)
             batch = self._io.batch or even_batch(spec.count, self.batch)
             graph = occluding_graph(model, self._preprocessing, self._io, spec, batch=batch)
-            return _Occluder(spec, (graph, self._open(graph.data, batch)))
-        except (GraphError, ModelError) as error:
+            session = self._open(graph.data, batch)
+            bound = ROUNDED if onnx_graph.uses_half(model) else self._engine.bound
+            off = self._off(graph, session, image, spec)
+        except (GraphError, ModelError, EmbeddingError) as error:
             return _Occluder(spec, None, obstacle=str(error))
+        if off > bound:
+            told = f"inside, {self._engine.name} is off by {off:.0e}, allowed {bound:.0e}"
+            return _Occluder(spec, None, obstacle=told)
+        return _Occluder(spec, (graph, session))
+
+    def _off(
+        self, graph: OccludingGraph, session: Session, image: NDArray[np.uint8], spec: OcclusionSpec
+    ) -> float:
+        """Return how far embeddings are from those of copies made outside, over all patch sizes.
+
+        The largest difference of a coordinate by the embedding's length; one without a direction
+        has no part in it.
+        """
+        spread = np.linspace(0, spec.count - 1, graph.batch).astype(int).tolist()
+        copies = enumerate(occluded_batches(image, spec, batch=1))
+        chosen = {place: copy[0] for place, copy in copies if place in spread}
+        outside = self(np.stack([chosen[place] for place in spread])).astype(np.float64)
+        inside = self._run_inside(graph, session, image, occlusions(spec)[spread])
+        with np.errstate(all="ignore"):
+            off = np.abs(inside - outside).max(axis=1) / np.linalg.norm(outside, axis=1)
+        return float(off[np.isfinite(off)].max(initial=0.0))
 
     def _open(self, data: bytes | None, batch: int) -> Session:
         return self._engine.open(self._path, data, Terms(self._threads, batch, self._cache))

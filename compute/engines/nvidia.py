@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from ctypes.util import find_library
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +27,7 @@ from compute.engines.onnx_runtime import CPU, Provider, installed, model_of, ses
 from compute.engines.session import Terms
 from compute.errors import ModelError
 from compute.graphs import onnx_graph
+from compute.graphs.occluding import behind_occlusions
 from compute.graphs.rewrites import with_constant_batch
 
 CUDA: Final = "CUDAExecutionProvider"
@@ -148,13 +149,12 @@ def open_tensorrt(
 
 
 def in_half(model: ModelProto) -> ModelProto:
-    """Return the model in float16; inputs and outputs keep their types."""
+    """Return the model in float16; inputs and outputs keep their types, and what occludes too."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     if onnx_graph.uses_half(model):
         return model
-    converted: ModelProto = convert_float_to_float16(model, keep_io_types=True)
-    return converted
+    return behind_occlusions(model, partial(convert_float_to_float16, keep_io_types=True))
 
 
 def _made_for(path: Path, data: bytes | None, terms: Terms, precision: Precision) -> ModelProto:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,12 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
+from compute.engines.catalogue import Engine
+from compute.engines.nvidia import in_half
+from compute.engines.onnx_runtime import model_of, open_plain
+from compute.engines.session import Session, Terms
 from compute.explanation import embed_occlusions, explain_pair
+from compute.graphs import onnx_graph
 from compute.graphs.occluding import even_batch
 from compute.graphs.probing import probe
 from compute.occlusion import BLURS, OcclusionSpec, fill_image, masks, occluded_batches
@@ -211,6 +218,45 @@ def test_a_graph_that_cannot_take_it_says_why_and_gives_the_same(what: str, tmp_
     found = embed.occluded(image(), COARSE)
     shown = "opset 8, expected 9 or later" if what == "old" else "model.onnx: not an ONNX model"
     assert shown in embed.obstacle
+    assert np.array_equal(found, outside(embed, COARSE))
+
+
+def half_engine(path: Path, data: bytes | None, terms: Terms) -> Any:
+    """Open a model as a GPU would be given it in float16."""
+    halved = onnx_graph.write(in_half(model_of(path, data)))
+    return open_plain(path, halved, terms)
+
+
+@pytest.mark.parametrize("more", [{}, {"shape": "circle"}, {"blur": 56, "fill": "noise"}])
+def test_float16_leaves_places_and_pixels_exact(tmp_path: Path, more: dict[str, Any]) -> None:
+    spec = OcclusionSpec.from_dict({**COARSE.to_dict(), **more})
+    path = tmp_path / "model.onnx"
+    path.write_bytes(onnx_models.toy())
+    half = Engine("half", half_engine, str, bound=1e-5)
+    embed = OnnxEmbedder(path, ODD, probe(path, ODD), batch=5, threads=1, engine=half)
+    found = embed.occluded(image(), spec)
+    assert embed.obstacle == ""
+    assert np.array_equal(found, outside(embed, spec))
+
+
+class Drifting:
+    """A session that is off where occlusions are in the graph."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], /) -> Any:
+        (rows,) = self._session.run(outputs, feeds)
+        return [rows + 0.01 * np.abs(rows).max() * (len(feeds) > 1)]
+
+
+def test_an_engine_that_is_off_inside_the_graph_is_not_used_there(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(onnx_models.toy())
+    engine = Engine("drifting", lambda *given: Drifting(open_plain(*given)), str)
+    embed = OnnxEmbedder(path, ODD, probe(path, ODD), batch=5, threads=1, engine=engine)
+    found = embed.occluded(image(), COARSE)
+    assert re.fullmatch(r"inside, drifting is off by \de-0[23], allowed 1e-05", embed.obstacle)
     assert np.array_equal(found, outside(embed, COARSE))
 
 
