@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.explorer.filters import MOST_JOINED
 from app.explorer.query_string import Params
 from app.explorer.urls import pairs_url
 from app.extensions import db
-from app.models import Pair, Result
+from app.models import Dataset, Evaluation, Pair, Result
 from app.pages.overview import Overview, OverviewRow
 
 
@@ -31,8 +31,8 @@ class Collection:
 class _Facts:
     """What decides whether a collection leads to rows."""
 
-    wrong: dict[tuple[int, int, bool], int]
-    """Wrong predictions by dataset, model and prediction (true: genuine)."""
+    wrong: frozenset[tuple[int, int, bool]]
+    """Dataset, model and prediction (true: genuine) of which some are wrong."""
     disputed: frozenset[int]
     """Datasets with a pair on which two models differ."""
     with_quality: frozenset[int]
@@ -47,10 +47,10 @@ def collections_of(overview: Overview) -> list[Collection]:
     )
     if not rows:
         return []
-    facts = _facts(db.session(), rows)
+    facts = _facts(db.session())
 
     def has_wrong(row: OverviewRow, *, called_genuine: bool) -> bool:
-        return facts.wrong.get((row.dataset.id, row.model.id, called_genuine), 0) > 0
+        return (row.dataset.id, row.model.id, called_genuine) in facts.wrong
 
     found = [
         _per_model(
@@ -126,26 +126,35 @@ def _disputed(models: list[str]) -> Params:
     return [*(("model", name) for name in shown), ("agree", "0"), ("sort", keys)]
 
 
-def _facts(session: Session, rows: Iterable[OverviewRow]) -> _Facts:
-    key = (Result.dataset_id, Result.model_id, Result.prediction)
-    wrong = {
-        (dataset, model, prediction): count
-        for dataset, model, prediction, count in session.execute(
-            select(*key, func.count()).where(Result.correct.is_(False)).group_by(*key)
+def _facts(session: Session) -> _Facts:
+    """Look for one row of each kind: none is counted, however many there are."""
+    wrong, other = aliased(Result), aliased(Result)
+    # By all leading columns of ix_result_correct.
+    mistakes = (
+        wrong.model_id == Evaluation.model_id,
+        wrong.dataset_id == Evaluation.dataset_id,
+        wrong.correct.is_(False),
+    )
+    right_elsewhere = exists().where(
+        other.pair_id == wrong.pair_id, other.model_id != wrong.model_id, other.correct
+    )
+    found = session.execute(
+        select(
+            Evaluation.dataset_id,
+            Evaluation.model_id,
+            exists().where(*mistakes, wrong.prediction),
+            exists().where(*mistakes, ~wrong.prediction),
+            exists().where(*mistakes, right_elsewhere),
         )
-    }
-    # The models of a dataset disagree where one is right and another is not: the few mistakes of
-    # each are looked up, not all pairs.
-    one, other = aliased(Result), aliased(Result)
-    disputed = session.scalars(
-        select(one.dataset_id)
-        .join(other, (other.pair_id == one.pair_id) & (other.model_id != one.model_id))
-        .where(one.correct.is_(False), other.correct.is_(True))
-        .distinct()
+    ).all()
+    of_dataset = exists().where(Pair.dataset_id == Dataset.id, Pair.quality_min.is_not(None))
+    return _Facts(
+        wrong=frozenset(
+            (row[0], row[1], called_genuine)
+            for row in found
+            for called_genuine, is_there in ((True, row[2]), (False, row[3]))
+            if is_there
+        ),
+        disputed=frozenset(row[0] for row in found if row[4]),
+        with_quality=frozenset(session.scalars(select(Dataset.id).where(of_dataset))),
     )
-    with_quality = session.scalars(
-        select(Pair.dataset_id)
-        .where(Pair.quality_min.is_not(None), Pair.dataset_id.in_({r.dataset.id for r in rows}))
-        .distinct()
-    )
-    return _Facts(wrong, frozenset(disputed), frozenset(with_quality))
