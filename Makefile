@@ -17,7 +17,7 @@ $(VENV)/.compute: requirements.txt requirements/compute.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/compute.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.compute requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.compute requirements/cluster.txt requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 

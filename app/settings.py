@@ -51,6 +51,11 @@ TABLE: Final[dict[str, Setting]] = {
         "2",
         "What the pipeline may hold of occluded embeddings, in GiB.",
     ),
+    "cluster_seconds": Setting(
+        "XFV_CLUSTER_SECONDS",
+        "600",
+        "How long the pipeline waits while a Dask scheduler has no worker (`--scheduler`).",
+    ),
     "query_seconds": Setting(
         "XFV_QUERY_SECONDS",
         "5",
@@ -74,6 +79,7 @@ class Settings:
     media_url: str
     real_data: Path | None
     memory_gib: float
+    cluster_seconds: float
     query_seconds: float
     triage: bool
     port: int
@@ -91,6 +97,7 @@ class Settings:
             else str(_under_root(raw["media_url"])),
             real_data=_under_root(raw["real_data"]) if raw["real_data"] else None,
             memory_gib=_positive("memory_gib", raw["memory_gib"]),
+            cluster_seconds=_positive("cluster_seconds", raw["cluster_seconds"]),
             query_seconds=_positive("query_seconds", raw["query_seconds"]),
             triage=_switch("triage", raw["triage"]),
             port=_port(raw["port"]),

@@ -40,14 +40,15 @@ def require_sha256(path: Path, expected: str, *, remedy: str) -> None:
         )
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, writer: str = "") -> None:
     """Write through a temporary name in the same folder, then rename.
 
     The temporary name is always the same, so that what a killed process leaves is written over by
-    the next: two processes must not write one file at a time (``exclusive``).
+    the next: two processes must not write one file at a time (``exclusive``), unless each gives a
+    name of its own as ``writer``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
+    temporary = path.with_name(f".{path.name}{writer}.writing")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from compute.occlusion import OcclusionSpec
 from compute.progress import progress_bar
 from compute.runs import Embeddings, embed_dataset
 from compute.schedule import ImageCache, planned_computations
+
+_AT_A_TIME: Final = 8192
+"""Pairs whose embeddings are gathered at a time: memory does not grow with their number."""
 
 Deviations = dict[tuple[Method, Side], NDArray[np.float64]]
 """(K,) float64 for each method and side that the model allows (``pair_deviations``)."""
@@ -169,11 +172,17 @@ class EmbeddingJudge:
                 skipped.append(self._skipped(pair, bad, found.failed[bad]))
         distances = np.empty(0)
         if pairs:
-            distances = cosine_distances(
-                found.rows[[pair.image1 for pair in pairs]],
-                found.rows[[pair.image2 for pair in pairs]],
+            first = np.array([pair.image1 for pair in pairs])
+            second = np.array([pair.image2 for pair in pairs])
+            parts = [slice(i, i + _AT_A_TIME) for i in range(0, len(pairs), _AT_A_TIME)]
+            distances = np.concatenate(
+                [cosine_distances(found.rows[first[i]], found.rows[second[i]]) for i in parts]
             )
         return Judged(pairs, distances, skipped)
+
+    def recall(self, embeddings: NDArray[np.float32]) -> None:
+        """Take in what ``judge`` measured elsewhere: (M, D), one row for each image."""
+        self._embeddings = Embeddings(embeddings, {})
 
     def planned(self, pairs: Sequence[PairRecord], spec: OcclusionSpec) -> int:
         """Return how many occluded images will be embedded."""

@@ -19,6 +19,8 @@ from compute.files import exclusive
 from compute.judging import AheadJudge, Deviations, EmbeddingJudge, Judge, Judged
 from compute.judging_by_distance import DistanceJudge
 from compute.occlusion import OcclusionSpec
+from compute.parallel.judge import ShardedJudge
+from compute.parallel.work import Workers
 from compute.progress import note, progress_bar
 from compute.publish import OpenSet, Publisher
 from compute.registry import (
@@ -94,6 +96,8 @@ class Pipeline:
     ----------
     tell
         Told what is worth knowing before the work begins, a line at a time.
+    workers
+        Who explains; this process by default.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class Pipeline:
         *,
         memory_gib: float,
         tell: Callable[[str], object] = note,
+        workers: Workers | None = None,
     ) -> None:
         self._data = data
         self._dataset = read_dataset(data, dataset)
@@ -111,6 +116,7 @@ class Pipeline:
         self._registry = ModelRegistry(data)
         self._memory = memory_gib * 2**30
         self._tell = tell
+        self._workers = workers
         self._published = False
 
     def run(
@@ -146,7 +152,7 @@ class Pipeline:
             report = RunReport()
             report.skipped += self._dataset.skipped
             conditions = self._conditions(entry, engine)
-            judge = self._judge(entry, conditions)
+            judge = self._judge(entry, conditions, stage)
             judged = self._verify(entry, judge, conditions, report)
             if stage != "verify":
                 known = {pair.id for pair in judged.pairs}
@@ -167,13 +173,15 @@ class Pipeline:
         current = current_conditions(dataset_sha256=self._dataset.sha256, entry=entry, way=way)
         return load_or_start(folder, current)
 
-    def _judge(self, entry: ModelEntry, conditions: Conditions) -> Judge:
+    def _judge(self, entry: ModelEntry, conditions: Conditions, stage: Stage) -> Judge:
         title, folder = f"{entry.name} on {self._dataset.name}", self._folder(entry)
         if gives_distances(entry):
             scoring = DistanceJudge(
                 self._dataset, title, lambda batch: open_scorer(entry, batch=batch), folder
             )
             return AheadJudge(scoring)
+        workers = self._workers_for(entry)
+        memory = workers.memory(self._memory) if workers else self._memory
         judge = EmbeddingJudge(
             self._dataset,
             title,
@@ -182,9 +190,24 @@ class Pipeline:
             ),
             folder,
             dimension=entry.io.dimension,
-            memory=self._memory,
+            memory=memory,
         )
-        return AheadJudge(judge)
+        if workers is None or stage == "verify":
+            return AheadJudge(judge)
+        return ShardedJudge(
+            judge,
+            workers,
+            self._dataset,
+            entry.name,
+            conditions,
+            self._data,
+            folder,
+            memory=memory,
+        )
+
+    def _workers_for(self, entry: ModelEntry) -> Workers | None:
+        """Return who explains; a service sets its own pace, and is asked by this process alone."""
+        return None if entry.endpoint else self._workers
 
     def _verify(
         self, entry: ModelEntry, judge: Judge, conditions: Conditions, report: RunReport
@@ -228,12 +251,16 @@ class Pipeline:
         """Explain the pairs that are not in the set yet, and publish each when it is."""
         title = f"{entry.name} on {self._dataset.name}"
         name, spec = named
+        conditions = replace(conditions, code_version=VERSION)
+        workers = self._workers_for(entry)
+        if workers is not None:
+            conditions = replace(conditions, threads=workers.threads())
         opened = self._publisher.open_set(
             self._dataset.name,
             entry.name,
             name,
             spec,
-            replace(conditions, code_version=VERSION),
+            conditions,
             wanted=len(usable),
         )
         todo = by_component([pair for pair in usable if pair.id not in opened.explained])

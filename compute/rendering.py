@@ -50,9 +50,15 @@ def render(
     Everything is computed from the float32 values that are stored, so that whoever reads them back
     gets the same maps.
     """
+    return render_stored(as_stored(deviations, spec), spec, images)
+
+
+def as_stored(
+    deviations: Mapping[tuple[Method, Side], NDArray[np.float64]], spec: OcclusionSpec
+) -> NDArray[np.float32]:
+    """Return deviations as (5, K) float32 in the order of ``ROWS``; what is not given is NaN."""
     absent = np.full(spec.count, np.nan)
-    rows = [deviations.get(row, absent) for row in ROWS]
-    return render_stored(np.stack(rows).astype("<f4"), spec, images)
+    return np.stack([deviations.get(row, absent) for row in ROWS]).astype("<f4")
 
 
 def render_stored(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -150,7 +151,7 @@ def embed_dataset(
     size = batch * _BATCHES_PER_SHARD
     shards = []
     for start in range(0, len(images), size):
-        path = folder / f"embeddings-{start // size:05d}.npy"
+        path = _shard_path(folder, start // size)
         wanted = images[start : start + size]
         rows = _stored_shard(path, len(wanted))
         if rows is None:
@@ -166,6 +167,47 @@ def embed_dataset(
     }
     rows[bad] = 0
     return Embeddings(rows, failed)
+
+
+def stored_rows(
+    folder: Path, wanted: Sequence[int], *, images: int, batch: int
+) -> NDArray[np.float32]:
+    """Read back the embeddings of some images of a dataset of which all are embedded.
+
+    Parameters
+    ----------
+    folder, batch
+        As given to ``embed_dataset``.
+    wanted
+        Rows of images in the dataset.
+    images
+        How many the dataset has.
+
+    Returns
+    -------
+    (len(wanted), D) float32, in their order.
+
+    Raises
+    ------
+    RunError
+        Where a file is not there, or damaged.
+    """
+    size = batch * _BATCHES_PER_SHARD
+    shards: dict[int, NDArray[np.float32]] = {}
+    for number in sorted({image // size for image in wanted}):
+        path = _shard_path(folder, number)
+        rows = _stored_shard(path, min(size, images - number * size))
+        if rows is None:
+            raise RunError(
+                f"{path}, on {platform.node()}: missing or damaged. Where this is another machine "
+                "than the one the run was started on, XFV_DATA_DIR must be the same folder on both."
+            )
+        shards[number] = rows
+    return np.stack([shards[image // size][image % size] for image in wanted])
+
+
+def _shard_path(folder: Path, number: int) -> Path:
+    return folder / f"embeddings-{number:05d}.npy"
 
 
 def _stored_shard(path: Path, length: int) -> NDArray[np.float32] | None:

@@ -3,11 +3,13 @@
 Pairs form a graph over images. Connected components are worked off one after another; inside one,
 images are renumbered by reverse Cuthill-McKee, which keeps the images in use at a time few. What
 cannot be held is dropped by Belady's rule (farthest next use), the best there is for a known order.
+Where several processes share the work, the same order is cut into shards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -59,6 +61,46 @@ def by_component(pairs: Sequence[PairRecord]) -> list[PairRecord]:
     return [pairs[position] for position in sorted(range(len(pairs)), key=key)]
 
 
+def cut(pairs: Sequence[PairRecord], size: int) -> list[list[PairRecord]]:
+    """Cut pairs, ordered ``by_component``, into shards that meet in few images.
+
+    A shard has ``size`` to ``2 * size`` images (the last one may have fewer). It ends with a
+    component where one ends in that range; else where the fewest images are needed on both sides,
+    each of which two shards will embed.
+    """
+    crossing = _images_on_both_sides(pairs)
+    shards: list[list[PairRecord]] = []
+    start = 0
+    while start < len(pairs):
+        images: set[int] = set()
+        best = position = start
+        for position in range(start, len(pairs)):
+            images |= {pairs[position].image1, pairs[position].image2}
+            if len(images) > 2 * size:
+                break
+            if len(images) >= size and (best == start or crossing[position] < crossing[best - 1]):
+                best = position + 1
+                if crossing[position] == 0:
+                    break
+        else:
+            best = len(pairs)
+        shards.append(list(pairs[start:best]))
+        start = best
+    return shards
+
+
+def _images_on_both_sides(pairs: Sequence[PairRecord]) -> list[int]:
+    """Return, for each pair, how many images are used up to it and after it, too."""
+    last = {image: i for i, pair in enumerate(pairs) for image in (pair.image1, pair.image2)}
+    open_images: set[int] = set()
+    counts = []
+    for position, pair in enumerate(pairs):
+        open_images |= {pair.image1, pair.image2}
+        open_images -= {i for i in (pair.image1, pair.image2) if last[i] == position}
+        counts.append(len(open_images))
+    return counts
+
+
 class ImageCache(Generic[T]):
     """Holds what was computed for images, at most ``capacity`` of them, over a known order of use.
 
@@ -80,6 +122,8 @@ class ImageCache(Generic[T]):
         self._capacity = max(capacity, max((len(set(images)) for images in uses), default=1))
         self._compute = compute
         self._held: dict[int, T] = {}
+        # Farthest next use first, as (-step, image); entries of images used since are stale.
+        self._due: list[tuple[int, int]] = []
         self._known: set[int] = set()
         self.computed = 0
         self.again = 0
@@ -88,15 +132,21 @@ class ImageCache(Generic[T]):
         """Return what belongs to ``images`` at ``step``; steps must be asked for in order."""
         for image in images:
             if image not in self._held:
-                self._make_room(keep=images)
+                self._make_room()
                 self.again += image in self._known
                 self.computed += 1
                 self._known.add(image)
                 self._held[image] = self._compute(image)
         found = [self._held[image] for image in images]
         for image in set(images):
-            if self._next_use(image, after=step) == NEVER:
+            due = self._next_use(image, after=step)
+            if due == NEVER:
                 del self._held[image]
+            elif self._capacity < len(self._uses):
+                heappush(self._due, (-due, image))
+        if len(self._due) > 2 * self._capacity + 100:
+            self._due = [(-self._uses[image][-1], image) for image in self._held]
+            heapify(self._due)
         return found
 
     def _next_use(self, image: int, *, after: int) -> int:
@@ -105,11 +155,12 @@ class ImageCache(Generic[T]):
             upcoming.pop()
         return upcoming[-1] if upcoming else NEVER
 
-    def _make_room(self, keep: Sequence[int]) -> None:
+    def _make_room(self) -> None:
+        """Drop what is needed farthest ahead; what is needed at this step never is."""
         while len(self._held) >= self._capacity:
-            droppable = [image for image in self._held if image not in keep]
-            farthest = max(droppable, key=lambda image: (self._uses[image] or [NEVER])[-1])
-            del self._held[farthest]
+            due, image = heappop(self._due)
+            if image in self._held and self._uses[image][-1] == -due:
+                del self._held[image]
 
 
 def planned_computations(uses: Sequence[Sequence[int]], capacity: int) -> int:

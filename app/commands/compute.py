@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from flask.cli import with_appcontext
 
 from app.commands.outcome import finish, list_skipped, site_settings, teaching
+
+if TYPE_CHECKING:
+    from compute.parallel.work import Workers
 
 Stage = Literal["verify", "explain", "all"]
 
@@ -27,6 +31,18 @@ Stage = Literal["verify", "explain", "all"]
     help="What runs the models: a name (flask doctor lists them), or auto, the fastest of those "
     "that are here. Left out, a run goes on as it was begun, and a new one takes onnxruntime.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Explain by so many processes of this machine.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDR",
+    help="Explain by the workers of a Dask cluster, as tcp://host:8786 (docs/scale.md).",
+)
 @with_appcontext
 @teaching
 def compute(
@@ -37,6 +53,8 @@ def compute(
     limit: int | None,
     pairs: str | None,
     engine: str | None,
+    workers: int,
+    scheduler: str | None,
 ) -> None:
     """Verify and explain the pairs of a dataset, and publish rows and pictures.
 
@@ -47,6 +65,10 @@ def compute(
     from compute.errors import RunError
     from compute.registry import ModelRegistry
 
+    if scheduler and workers > 1:
+        raise click.UsageError("--workers and --scheduler: expected one of them.")
+    if scheduler and not scheduler.startswith(("tcp://", "tls://")):
+        raise click.UsageError(f"--scheduler {scheduler!r}: expected tcp://host:port, or tls://.")
     if engine not in (None, AUTO):
         engine_named(engine)
     registry = ModelRegistry(site_settings().data_dir)
@@ -55,7 +77,17 @@ def compute(
         raise RunError("There are no models. Add one with: flask models add NAME --onnx FILE")
     for name in names:
         registry.get(name)  # a wrong name is said now rather than after hours
-    run(dataset, names, stage, spec=spec, limit=limit, pair_ids=read_ids(pairs), engine=engine)
+    run(
+        dataset,
+        names,
+        stage,
+        spec=spec,
+        limit=limit,
+        pair_ids=read_ids(pairs),
+        engine=engine,
+        workers=workers,
+        scheduler=scheduler,
+    )
 
 
 def run(
@@ -67,6 +99,8 @@ def run(
     limit: int | None = None,
     pair_ids: Sequence[int] | None = None,
     engine: str | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Run ``stage`` of every model on ``dataset``, print what was done, and exit as it went."""
     from app.media import MediaStore
@@ -75,26 +109,38 @@ def run(
 
     settings = site_settings()
     chosen = named_spec(spec)
-    pipeline = Pipeline(
-        settings.data_dir,
-        dataset,
-        Publisher(MediaStore(settings.media_url)),
-        memory_gib=settings.memory_gib,
-        tell=click.echo,
-    )
     skipped: list[Any] = []
     try:
-        for name in model_names:
-            report = pipeline.run(
-                name, stage, spec=chosen, limit=limit, pair_ids=pair_ids, engine=engine
+        with open_workers(workers, scheduler) as explaining:
+            pipeline = Pipeline(
+                settings.data_dir,
+                dataset,
+                Publisher(MediaStore(settings.media_url)),
+                memory_gib=settings.memory_gib,
+                tell=click.echo,
+                workers=explaining,
             )
-            for line in report.lines:
-                click.echo(line)
-            skipped += report.skipped
+            for name in model_names:
+                report = pipeline.run(
+                    name, stage, spec=chosen, limit=limit, pair_ids=pair_ids, engine=engine
+                )
+                for line in report.lines:
+                    click.echo(line)
+                skipped += report.skipped
     except BaseException:
         list_skipped(skipped)  # of the models that were finished
         raise
     finish(skipped)
+
+
+def open_workers(count: int, scheduler: str | None) -> AbstractContextManager[Workers | None]:
+    """Return who explains, for a ``with`` statement; nobody but this process by default."""
+    from compute.parallel.cluster import ClusterWorkers
+    from compute.parallel.processes import ProcessWorkers
+
+    if scheduler:
+        return ClusterWorkers(scheduler, patience=site_settings().cluster_seconds)
+    return ProcessWorkers(count) if count > 1 else nullcontext()
 
 
 def read_ids(text: str | None) -> list[int] | None:

@@ -243,6 +243,28 @@ def read_dataset(data: Path, name: str) -> StoredDataset:
     )
 
 
+def open_images(data: Path, name: str, *, sha256: str) -> NDArray[np.uint8]:
+    """Open the images of a dataset that another process has read and checked as a whole.
+
+    Only the list of hashes is read, so that a worker can start on any number of images; whoever
+    uses one compares it with its ``ImageRecord``.
+
+    Raises
+    ------
+    DatasetError
+        Where the dataset is not here, or is another than the one with this hash.
+    """
+    found = _summary(data, name)["sha256"]
+    if found != sha256:
+        raise DatasetError(
+            f"{dataset_folder(data, name)}: SHA-256 of the dataset is {found}, expected {sha256}."
+        )
+    images: NDArray[np.uint8] = np.load(
+        dataset_folder(data, name) / "images.npy", mmap_mode="r", allow_pickle=False
+    )
+    return images
+
+
 def folds_in(data: Path, name: str) -> int:
     """Return how many folds the pairs of an imported dataset are in; hashes are not checked."""
     return len({row["fold"] for row in _read_table(dataset_folder(data, name) / "pairs.csv")})
