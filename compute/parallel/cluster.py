@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter
@@ -49,6 +50,8 @@ class ClusterWorkers:
                 f"{error.name} is not installed, which --scheduler needs. Run: pip install -r "
                 "requirements/cluster.txt"
             ) from error
+        # What ends a run is told once, by this module.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._address = address
         self._patience = patience
         self._without_since: float | None = None

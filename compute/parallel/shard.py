@@ -135,7 +135,7 @@ def seen_dataset(data: Path, dataset: str, sha256: str) -> str:
 def read_explained(path: Path) -> Explained | None:
     """Return what a file of ``explain_shard`` holds; None where it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             ids, rows = stored["pairs"].tolist(), stored["deviations"].astype(np.float64)
             skipped = {
                 int(number): Skipped(f"pair {number}", str(reason))

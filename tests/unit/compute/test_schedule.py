@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compute.datasets.store import PairRecord
-from compute.schedule import ImageCache, by_component, in_turn, planned_computations
+from compute.schedule import ImageCache, by_component, cut, in_turn, planned_computations
 
 Uses = Sequence[tuple[int, int]]
 
@@ -172,3 +172,43 @@ def test_what_is_none_is_held_too() -> None:
     images.get(0, (1, 2))
     images.get(1, (1, 3))
     assert calls == [1, 2, 3]
+
+
+@given(edges, st.integers(1, 5))
+def test_shards_keep_the_order_lose_nothing_and_have_few_images(
+    drawn: list[tuple[int, int]], size: int
+) -> None:
+    pairs = by_component(pairs_of(drawn))
+    shards = cut(pairs, size)
+    assert [pair for shard in shards for pair in shard] == pairs
+    counts = [len(images_of(shard)) for shard in shards]
+    assert all(size <= count <= 2 * size for count in counts[:-1])
+    assert all(count <= 2 * size for count in counts[-1:])
+
+
+def test_a_component_that_fits_is_one_shard_and_small_ones_are_put_together() -> None:
+    fives = [(5 * i + j, 5 * i + j + 1) for i in range(20) for j in range(4)]
+    shards = cut(by_component(pairs_of(fives)), 8)
+    assert [len(images_of(shard)) for shard in shards] == [10] * 10
+    assert sum(len(images_of(shard)) for shard in shards) == len({i for e in fives for i in e})
+
+
+def test_a_component_that_is_too_large_is_cut_where_it_is_thin() -> None:
+    # Three cliques of six images, each linked to the next by one pair.
+    cliques = [(6 * c + i, 6 * c + j) for c in range(3) for i in range(6) for j in range(i)]
+    shards = cut(by_component(pairs_of([*cliques, (0, 6), (7, 12)])), 4)
+    assert sum(len(images_of(shard)) for shard in shards) - 18 <= 3
+
+
+def images_of(pairs: Sequence[PairRecord]) -> set[int]:
+    return {image for pair in pairs for image in (pair.image1, pair.image2)}
+
+
+def test_a_full_cache_reckons_with_what_it_holds_not_with_all_that_is_to_come() -> None:
+    """Memory beside what is held does not grow with the number of pairs."""
+    random = np.random.default_rng(0)
+    uses = [(int(a), int(b)) for a, b in random.integers(0, 50, (3000, 2))]
+    images: ImageCache[int] = ImageCache(uses, 10, lambda image: image)
+    for step, wanted in enumerate(uses):
+        images.get(step, wanted)
+        assert len(images._due) <= 2 * 10 + 102
