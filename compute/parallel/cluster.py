@@ -127,14 +127,18 @@ class ClusterWorkers:
 
     def everywhere(self, work: Callable[..., R], *given: Any) -> dict[str, R]:
         """Call ``work`` once in every worker that is there; waits for the first."""
-        while not self._workers():
-            self.await_one()
-            time.sleep(0.2)
-        results: dict[str, R | Exception] = self._client.run(work, *given, on_error="return")
-        for worker, result in results.items():
-            if isinstance(result, Exception):
-                raise RunError(f"The worker {worker} cannot work ({result}). {_HOW_TO_START}")
-        return cast(dict[str, R], results)
+        while True:
+            while not self._workers():
+                self.await_one()
+                time.sleep(0.2)
+            results = self._client.run(work, *given, on_error="return")
+            for worker, result in list(results.items()):
+                if isinstance(result, OSError):  # it was lost meanwhile
+                    del results[worker]
+                elif isinstance(result, Exception):
+                    raise RunError(f"The worker {worker} cannot work ({result}). {_HOW_TO_START}")
+            if results:
+                return cast(dict[str, R], results)
 
     def _workers(self) -> list[str]:
         try:

@@ -86,9 +86,14 @@ class _Process:
 
     def __init__(self) -> None:
         self.pool = ProcessPoolExecutor(
-            1, mp_context=multiprocessing.get_context("spawn"), initializer=_serve_only
+            1, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
         )
-        self._id = self.pool.submit(os.getpid)
+        # A terminal sends Ctrl-C to all its processes; the worker, started here, is deaf to it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._id = self.pool.submit(os.getpid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def end(self) -> None:
         """End the process, whatever it is working at."""
@@ -97,9 +102,8 @@ class _Process:
         self.pool.shutdown(cancel_futures=True)
 
 
-def _serve_only() -> None:
-    """Leave Ctrl-C to the parent, and end with it, even when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _end_with_parent() -> None:
+    """End this process with its parent, even when that is killed: nobody would ask it anything."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
