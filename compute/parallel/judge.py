@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from app.version import VERSION
 from compute.datasets.store import PairRecord, Skipped, StoredDataset
 from compute.errors import RunError
 from compute.judging import Deviations, EmbeddingJudge, Judged
@@ -22,8 +23,7 @@ from compute.parallel.shard import (
 )
 from compute.parallel.work import Workers, finished
 from compute.progress import say
-from compute.registry import ModelEntry
-from compute.runs import current_conditions
+from compute.runs import Conditions
 from compute.schedule import cut
 
 IMAGES_PER_SHARD: Final = 32
@@ -47,8 +47,10 @@ class ShardedJudge:
         Judges here, before workers explain.
     workers
         Who explains; they must see ``data``.
-    dataset, entry
-        What is explained, and the model.
+    dataset, model
+        What is explained, and the model's name.
+    conditions
+        Those of the run.
     data, folder
         ``XFV_DATA_DIR``, and the folder of the run in it.
     memory
@@ -60,7 +62,8 @@ class ShardedJudge:
         judge: EmbeddingJudge,
         workers: Workers,
         dataset: StoredDataset,
-        entry: ModelEntry,
+        model: str,
+        conditions: Conditions,
         data: Path,
         folder: Path,
         *,
@@ -69,7 +72,8 @@ class ShardedJudge:
         self._judge = judge
         self._workers = workers
         self._dataset = dataset
-        self._entry = entry
+        self._model = model
+        self._conditions = conditions
         self._data = data
         self._folder = folder
         self._memory = memory
@@ -103,15 +107,16 @@ class ShardedJudge:
         advance: Callable[[int], object],
     ) -> Iterator[tuple[PairRecord, Deviations | Skipped]]:
         """Yield what earlier workers left, then what these leave, shard by shard as they finish."""
-        current = current_conditions(dataset_sha256=self._dataset.sha256, entry=self._entry)
         run = Run(
             data=self._data,
             dataset=self._dataset.name,
-            model=self._entry.name,
+            model=self._model,
             folder=self._folder,
             embedded_at=self._embedded_at,
             image_count=len(self._dataset.images),
-            conditions=replace(current, batch=batch, threads=threads),
+            conditions=replace(
+                self._conditions, batch=batch, threads=threads, code_version=VERSION
+            ),
             spec=spec,
             memory=self._memory,
         )

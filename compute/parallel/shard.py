@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from app.version import VERSION
 from compute.datasets.store import (
     ImageRecord,
     PairRecord,
@@ -25,14 +26,14 @@ from compute.datasets.store import (
     image_sha256,
     open_images,
 )
-from compute.errors import DatasetError, RunError
+from compute.errors import DatasetError, ModelError, RunError
 from compute.explanation import ROWS, Embed
 from compute.files import write_whole
 from compute.judging import Deviations, EmbeddingJudge
 from compute.occlusion import OcclusionSpec
 from compute.registry import ModelRegistry, open_embedder
 from compute.rendering import as_stored
-from compute.runs import Conditions, current_conditions, stored_rows
+from compute.runs import Conditions, stored_rows
 
 # A worker with several threads takes its tasks in turn: a model has its own threads, and memory
 # is reckoned for one shard.
@@ -230,13 +231,20 @@ def _embed_of(run: Run) -> Embed:
 def _open(run: Run) -> Embed:
     registry, wanted = ModelRegistry(run.data), run.conditions
     entry = registry.get(run.model)
-    here = current_conditions(dataset_sha256=wanted.dataset_sha256, entry=entry)
-    for name in ("model_sha256", "fed", "engine", "code_version"):
-        found, expected = getattr(here, name), getattr(wanted, name)
+    for name, found, expected in (
+        ("model_sha256", entry.sha256, wanted.model_sha256),
+        ("fed", entry.fed, wanted.fed),
+        ("code_version", VERSION, wanted.code_version),
+    ):
         if found != expected:
             raise RunError(
                 f"The worker on {platform.node()} has {name} {found}, the run {expected}. Results "
-                "must not mix: let all workers have one environment, one version of the project "
-                "and one XFV_DATA_DIR."
+                "must not mix: let all workers have one version of the project and one "
+                "XFV_DATA_DIR."
             )
-    return open_embedder(registry, entry, batch=wanted.batch, threads=wanted.threads)
+    try:
+        return open_embedder(
+            registry, entry, batch=wanted.batch, threads=wanted.threads, engine=wanted.engine
+        )
+    except ModelError as error:
+        raise ModelError(f"The worker on {platform.node()}: {error}") from error
