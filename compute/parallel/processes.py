@@ -88,12 +88,13 @@ class _Process:
         self.pool = ProcessPoolExecutor(
             1, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
         )
-        # A terminal sends Ctrl-C to all its processes; the worker, started here, is deaf to it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # A terminal sends Ctrl-C to all its processes. The worker, which starts here, is born
+        # ignoring it: only the parent answers, once the worker is whole.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._id = self.pool.submit(os.getpid)
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.signal(signal.SIGINT, before)
 
     def end(self) -> None:
         """End the process, whatever it is working at."""

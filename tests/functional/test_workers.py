@@ -146,7 +146,9 @@ def test_killed_workers_and_a_killed_parent_leave_the_bytes_of_one_process(
 def test_ctrl_c_ends_all_processes(tmp_path: Path, migrated_file: Path) -> None:
     site, command = new_site(tmp_path / "site", migrated_file)
     process = start(site, [*command, "--workers", "2"])
-    workers = wait_for(lambda: len(found := pool_workers(process.pid)) == 2 and found, "workers")
+    wait_for(lambda: list(site.data.glob("runs/demo/toy/explained-*/*")), "explanations")
+    workers = pool_workers(process.pid)
+    assert len(workers) == 2
     # A terminal sends it to the workers, too.
     for each in [*workers, process.pid]:
         os.kill(each, signal.SIGINT)
