@@ -43,9 +43,8 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure the explorer at 1,000,000 results, and where the maps of the demo point
-	$(BIN)/python -m benchmarks.explorer --output benchmarks/results
-	$(BIN)/python -m benchmarks.demo_localisation
+bench: $(VENV)/.dev ## Measure everything side by side, in 15 minutes on two cores
+	$(BIN)/python -m benchmarks --output benchmarks/results
 
 clean: ## Remove the environment and everything computed
 	rm -rf $(VENV) node_modules var

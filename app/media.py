@@ -40,7 +40,8 @@ class MediaStore:
     @cached_property
     def _place(self) -> tuple[AbstractFileSystem, str]:
         """File system and root; opened when first asked, for connections do not survive a fork."""
-        return fsspec.core.url_to_fs(self._url)
+        place: tuple[AbstractFileSystem, str] = fsspec.core.url_to_fs(self._url)
+        return place
 
     def write(self, kind: str, data: bytes) -> str:
         """Store a PNG whole or not at all, and return its key."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -155,42 +155,70 @@ def score_table(
     return table
 
 
+def measure(model: Path = MODEL_PATH) -> dict[str, Any]:
+    """Return the demo's accuracy in words, and under ``maps`` the figures of each map.
+
+    ``mean`` with its 95 % intervals over pairs and over whole families, ``beats_centred`` as a
+    share of pairs, and the mean over the pairs that the model ``rejected`` and those it took for
+    genuine (``taken``).
+    """
+    dataset = draw_demo()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    distances = pair_distances(dataset, session)
+    spec = OcclusionSpec()
+    table = score_table(dataset, occlude_images(dataset, session, spec), spec)
+    masked = [pair for pair in dataset.pairs if pair.mask is not None]
+    # Pairs of one family share faces; resampling whole families is the stricter interval.
+    clusters = np.array([_family(dataset, pair.image1, pair.fold) for pair in masked])
+    chosen = np.array([pair.mask is not None for pair in dataset.pairs])
+    missed = accepted_pairs(dataset, distances)[chosen]
+    maps = {}
+    for name, values in table.items():
+        row, strict = bootstrap(name, values), bootstrap(name, values, clusters)
+        maps[name] = {
+            "mean": row.mean,
+            "over_pairs": [row.low, row.high],
+            "over_families": [strict.low, strict.high],
+            "beats_centred": float((values > table["centred"]).mean()),
+            "rejected": float(values[~missed].mean()),
+            "taken": float(values[missed].mean()),
+        }
+    return {
+        "accuracy": str(accuracy(dataset, distances)),
+        "pairs": len(masked),
+        "families": len(set(clusters.tolist())),
+        "rejected": int((~missed).sum()),
+        "taken": int(missed.sum()),
+        "maps": maps,
+    }
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return the measurement as tables."""
+    told = [
+        found["accuracy"],
+        "",
+        f"Pixel AUROC of -S against what differs: {found['pairs']} masked pairs, "
+        f"{found['families']} families; by what the model decided: {found['rejected']} rejected, "
+        f"{found['taken']} taken for genuine",
+        f"{'map':<16}{'mean':>7}{'95 % over pairs':>19}{'over families':>18}{'beats centred':>15}"
+        f"{'rejected':>10}{'taken':>10}",
+    ]
+    for name, row in found["maps"].items():
+        (low, high), (strict_low, strict_high) = row["over_pairs"], row["over_families"]
+        told.append(
+            f"{name:<16}{row['mean']:>7.3f}{low:>10.3f} ..{high:>6.3f}"
+            f"{strict_low:>9.3f} ..{strict_high:>6.3f}{row['beats_centred']:>14.0%}"
+            f"{row['rejected']:>11.3f}{row['taken']:>10.3f}"
+        )
+    return told
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL_PATH)
-    options = parser.parse_args()
-    dataset = draw_demo()
-    session = onnxruntime.InferenceSession(options.model, providers=["CPUExecutionProvider"])
-    distances = pair_distances(dataset, session)
-    print(accuracy(dataset, distances))
-    spec = OcclusionSpec()
-    table = score_table(dataset, occlude_images(dataset, session, spec), spec)
-
-    masked = [pair for pair in dataset.pairs if pair.mask is not None]
-    # Pairs of one family share faces; resampling whole families is the stricter interval.
-    clusters = np.array([_family(dataset, pair.image1, pair.fold) for pair in masked])
-    print(
-        f"\nPixel AUROC of -S against what differs: {len(masked)} masked pairs, "
-        f"{len(set(clusters.tolist()))} families\n"
-        f"{'map':<16}{'mean':>7}{'95 % over pairs':>19}{'over families':>18}{'beats centred':>15}"
-    )
-    for name, values in table.items():
-        row, strict = bootstrap(name, values), bootstrap(name, values, clusters)
-        won = float((values > table["centred"]).mean())
-        print(
-            f"{name:<16}{row.mean:>7.3f}{row.low:>10.3f} ..{row.high:>6.3f}"
-            f"{strict.low:>9.3f} ..{strict.high:>6.3f}{won:>14.0%}"
-        )
-
-    chosen = np.array([pair.mask is not None for pair in dataset.pairs])
-    missed = accepted_pairs(dataset, distances)[chosen]
-    print(
-        f"\nBy what the model decided: {int((~missed).sum())} rejected, {int(missed.sum())} taken "
-        f"for genuine\n{'map':<16}{'rejected':>10}{'taken':>10}"
-    )
-    for name, values in table.items():
-        print(f"{name:<16}{values[~missed].mean():>10.3f}{values[missed].mean():>10.3f}")
+    print("\n".join(lines(measure(parser.parse_args().model))))
 
 
 def _family(dataset: DemoDataset, image: int, fold: int) -> int:

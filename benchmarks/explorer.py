@@ -12,21 +12,14 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import os
-import platform
-import sqlite3
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import sqlalchemy
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, text
@@ -38,12 +31,15 @@ from app.explorer.parsing import parse_query
 from app.explorer.query_string import query_text, read_query_string
 from app.explorer.selection import Selection
 from app.extensions import db
-from app.settings import ROOT
 from benchmarks.explorer_site import MODELS, SEED
 from benchmarks.kept_site import build, kept_site, settings
+from benchmarks.report import Report, machine, versions, write
 from tests import postgresql
 
+PAIRS: Final = 100_000
 ROUNDS: Final = 3
+SAMPLE: Final = 8
+"""Queries of each class in `make bench`."""
 TARGET: Final = 40.0
 """Milliseconds."""
 
@@ -138,8 +134,41 @@ class Times:
 
 
 def measure(
-    app: Flask, rounds: int, sample: int | None = None
-) -> tuple[dict[str, Times], list[str]]:
+    pairs: int = PAIRS,
+    *,
+    databases: Sequence[str] = ("sqlite", "postgresql"),
+    rounds: int = 1,
+    sample: int | None = SAMPLE,
+) -> dict[str, Any]:
+    """Return, by database, milliseconds by class of queries, plans, and what the site is like.
+
+    Parameters
+    ----------
+    rounds
+        How often each request is asked, after a first time that warms.
+    sample
+        So many queries of each class; None for all.
+    """
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="xfv-bench-") as folder:
+        for name, app, facts in _sites(pairs, databases, Path(folder)):
+            times, plans = ask(app, rounds, sample)
+            with app.app_context():
+                server = _server_version()
+                db.session.remove()
+                db.engine.dispose()
+            found[name] = {
+                "pairs": pairs,
+                "models": MODELS,
+                "server": server,
+                **facts,
+                "milliseconds": {kind: asdict(row) for kind, row in times.items()},
+                "plans": plans,
+            }
+    return found
+
+
+def ask(app: Flask, rounds: int, sample: int | None = None) -> tuple[dict[str, Times], list[str]]:
     """Ask every query; return the times by class, all together under ``all``, and the plans."""
     client = app.test_client()
     with app.app_context():
@@ -247,62 +276,29 @@ def _sites(
         print("PostgreSQL is not installed: it is not measured.")
 
 
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on besides the code."""
-    model = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "processor": model[0] if model else platform.processor(),
-        "cores": os.cpu_count(),
-        "load_average": [round(load, 2) for load in os.getloadavg()],
-    }
-
-
-def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure, print the tables and plans, and write the figures where ``--output`` says."""
+def main(arguments: Sequence[str] | None = None) -> Report:
+    """Measure all queries, print, and write the figures where ``--output`` says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--pairs", type=int, default=100_000)
+    parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--sample", type=int, help="ask only so many queries of each class")
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--output", type=Path, help="JSON file, or a folder for DATE-COMMIT.json")
     options = parser.parse_args(arguments)
-    report: dict[str, Any] = {"explorer": {}, "machine": machine(), "versions": versions()}
-    with tempfile.TemporaryDirectory(prefix="xfv-bench-") as folder:
-        for name, app, facts in _sites(options.pairs, options.databases, Path(folder)):
-            times, plans = measure(app, options.rounds, options.sample)
-            with app.app_context():
-                report["versions"][name] = _server_version()
-                db.session.remove()
-                db.engine.dispose()
-            report["explorer"][name] = {
-                "pairs": options.pairs,
-                "models": MODELS,
-                **facts,
-                "milliseconds": {kind: asdict(row) for kind, row in times.items()},
-                "plans": plans,
-            }
-            _print(name, report["explorer"][name], times, plans)
-    report["machine"]["load_average_after"] = [round(load, 2) for load in os.getloadavg()]
+    report: Report = {"machine": machine(), "versions": versions()}
+    report["explorer"] = measure(
+        options.pairs,
+        databases=options.databases,
+        rounds=options.rounds,
+        sample=options.sample,
+    )
+    print("\n".join(lines(report["explorer"])))
+    report["machine"] |= {"load_average_after": machine()["load_average"]}
     if options.output:
-        _write(options.output, report)
+        print(f"\nWritten to {write(report, options.output)}")
     return report
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what does the work."""
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "sqlalchemy": sqlalchemy.__version__,
-        "sqlite": sqlite3.sqlite_version,
-        "commit": _commit(),
-    }
 
 
 def _server_version() -> str:
@@ -310,42 +306,28 @@ def _server_version() -> str:
     return str(db.session.scalar(text(f"SELECT {question}")))
 
 
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or "unknown"
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return the measurement as tables, with the plans that it relied on."""
+    return [line for name, facts in found.items() for line in _lines(name, facts)]
 
 
-def _print(name: str, facts: dict[str, Any], times: dict[str, Times], plans: list[str]) -> None:
-    print(
-        f"\nExplorer on {name}: {facts['results']:,} results, "
-        f"{facts['bytes_per_result']} bytes each with all indexes and columns; built in "
+def _lines(name: str, facts: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"{name}: {facts['results']:,} results, {facts['bytes_per_result']} bytes each with all "
+        "indexes and columns; built in "
         + ", ".join(f"{step} {spent} s" for step, spent in facts["seconds"].items())
     )
-    print(
+    yield (
         f"{'milliseconds of a request':<32}{'requests':>9}{'p50':>9}{'p95':>9}{'max':>9}"
         f"{'cpu p95':>9}"
     )
-    for kind, row in times.items():
-        late = "" if row.p95 < TARGET else f"  over {TARGET:g}"
-        print(
-            f"{kind:<32}{row.requests:>9}{row.p50:>9.1f}{row.p95:>9.1f}{row.max:>9.1f}{row.cpu_p95:>9.1f}{late}"
+    for kind, row in facts["milliseconds"].items():
+        late = "" if row["p95"] < TARGET else f"  over {TARGET:g}"
+        yield (
+            f"{kind:<32}{row['requests']:>9}{row['p50']:>9.1f}{row['p95']:>9.1f}{row['max']:>9.1f}"
+            f"{row['cpu_p95']:>9.1f}{late}"
         )
-    print("\nPlans, the same for every class:\n" + "\n".join(plans))
-
-
-def _write(output: Path, report: dict[str, Any]) -> None:
-    if output.suffix != ".json":
-        output.mkdir(parents=True, exist_ok=True)
-        today = datetime.now(UTC).date().isoformat()
-        output = output / f"{today}-{report['versions']['commit']}.json"
-    output.write_text(json.dumps(report, indent=1) + "\n")
-    print(f"\nWritten to {output}")
+    yield from ("", "Plans, the same for every class:", *facts["plans"], "")
 
 
 if __name__ == "__main__":

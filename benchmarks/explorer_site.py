@@ -284,5 +284,5 @@ def _explain(
     with publisher.open_set(
         faces.name, EXPLAINED_BY, "default", SPEC, CONDITIONS, wanted=len(chosen)
     ) as opened:
-        for pair_id, *images in chosen:
-            opened.add(pair_id, render_stored(made_up_deviations(random), SPEC, tuple(images)))
+        for pair_id, first, second in chosen:
+            opened.add(pair_id, render_stored(made_up_deviations(random), SPEC, (first, second)))

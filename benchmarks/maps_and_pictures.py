@@ -138,18 +138,25 @@ def made_up_deviations(random: np.random.Generator) -> NDArray[np.float32]:
     return np.stack(rows).astype("<f4")
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return the measurement as a table."""
+    return [
+        *(f"{name:<30}{rate:>8,} a second" for name, rate in found["per_second"].items()),
+        *(
+            f"6,000 pairs, {name:<17}{seconds:>8} s"
+            for name, seconds in found["seconds_of_6000_pairs"].items()
+        ),
+        f"a PNG has {found['bytes_of_a_png']:,} bytes",
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pairs", type=int, default=PAIRS)
-    found = measure(parser.parse_args(arguments).pairs)
-    for name, rate in found["per_second"].items():
-        print(f"{name:<30}{rate:>8,} a second")
-    for name, seconds in found["seconds_of_6000_pairs"].items():
-        print(f"6,000 pairs, {name:<17}{seconds:>8} s")
-    print(f"a PNG has {found['bytes_of_a_png']:,} bytes")
+    print("\n".join(lines(measure(parser.parse_args(arguments).pairs))))
 
 
 if __name__ == "__main__":

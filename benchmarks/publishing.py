@@ -164,15 +164,21 @@ def _model() -> FaceModel:
     )
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return the measurement as a table."""
+    return [
+        f"{name:<12}{step:<20}{seconds:>8.2f} s"
+        for name in DATABASES
+        for step, seconds in found.get(name, {}).items()
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     options = parser.parse_args(arguments)
-    found = measure(options.pairs)
-    for name in DATABASES:
-        for step, seconds in found.get(name, {}).items():
-            print(f"{name:<12}{step:<20}{seconds:>8.2f} s")
+    print("\n".join(lines(measure(options.pairs))))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ core, and accounted for by the system: processor seconds, and the most memory he
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -292,14 +291,23 @@ def _lfw_shards() -> dict[str, dict[str, int]]:
     return found
 
 
-def main() -> None:
-    report = measure()
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return the measurement as tables."""
+    told = []
     for name in ("pairs", "images", "occlusions", "planning"):
-        part = report[name]
-        print(f"{name}: seconds ~ n^{part['exponent']:.2f}")
+        part = found[name]
+        told.append(f"{name}: seconds grow as n^{part['exponent']:.2f}")
         for n, seconds, peak in zip(part["n"], part["cpu_seconds"], part["peak_mb"], strict=True):
-            print(f"  {n:8} {seconds:8.2f} s {peak:8.1f} MB")
-    print(json.dumps({key: report[key] for key in report if key not in ("pairs", "images")}))
+            told.append(f"  {n:8} {seconds:8.2f} s {peak:8.1f} MB")
+    seconds_by = found["workers"]["wall_seconds"].items()
+    told.append("workers: " + ", ".join(f"{count}: {wall:.1f} s" for count, wall in seconds_by))
+    shards = found.get("lfw_shards", {}).items()
+    return [*told, *(f"shards of {size} pairs of LFW: {again}" for size, again in shards)]
+
+
+def main() -> None:
+    """Measure and print."""
+    print("\n".join(lines(measure())))
 
 
 if __name__ == "__main__":

@@ -266,6 +266,19 @@ def _seconds_of_cpu(server: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return the measurement as a table."""
+    sizes = found["kilobytes_p50"]
+    told = [f"{'milliseconds':<20}{'requests':>9}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}{'kB':>8}"]
+    for kind, row in found["milliseconds"].items():
+        told.append(
+            f"{kind:<20}{row['requests']:>9}{row['p50']:>8}{row['p95']:>8}{row['p99']:>8}"
+            f"{row['max']:>8}{sizes.get(kind, ''):>8}"
+        )
+    rest = {key: found[key] for key in found if key not in ("milliseconds", "kilobytes_p50")}
+    return [*told, *(f"{name:<20}{value}" for name, value in rest.items())]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -277,15 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=WORKERS)
     options = parser.parse_args(arguments)
     found = measure(options.rate, options.seconds, pairs=options.pairs, workers=options.workers)
-    times, sizes = found.pop("milliseconds"), found.pop("kilobytes_p50")
-    print(f"{'milliseconds':<20}{'requests':>9}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}{'kB':>8}")
-    for kind, row in times.items():
-        print(
-            f"{kind:<20}{row['requests']:>9}{row['p50']:>8}{row['p95']:>8}{row['p99']:>8}"
-            f"{row['max']:>8}{sizes.get(kind, ''):>8}"
-        )
-    for name, value in found.items():
-        print(f"{name:<20}{value}")
+    print("\n".join(lines(found)))
 
 
 if __name__ == "__main__":

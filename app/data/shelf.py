@@ -113,7 +113,8 @@ class Shelf:
     @cached_property
     def _place(self) -> tuple[AbstractFileSystem, str]:
         """File system and root; opened when first asked, for connections do not survive a fork."""
-        return fsspec.core.url_to_fs(self._url)
+        place: tuple[AbstractFileSystem, str] = fsspec.core.url_to_fs(self._url)
+        return place
 
     def releases(self) -> list[Release]:
         """Return all releases: by dataset and model, the newest version first.
