@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -105,7 +105,7 @@ class ShardedJudge:
         batch: int,
         threads: int,
         advance: Callable[[int], object],
-    ) -> Iterator[tuple[PairRecord, Deviations | Skipped]]:
+    ) -> Generator[tuple[PairRecord, Deviations | Skipped], None, None]:
         """Yield what earlier workers left, then what these leave, shard by shard as they finish."""
         run = Run(
             data=self._data,
