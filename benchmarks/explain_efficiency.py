@@ -4,7 +4,8 @@ In one run and interleaved, best of several rounds: a plain session on prepared 
 (raw inference), the same number of occlusions made inside the graph, and made by NumPy. Then the
 whole command ``flask compute --stage explain`` in a process of its own, over the first pairs of the
 fixed list, as wall time by the time that raw inference would have taken for the forwards needed.
-What a process takes to start is measured apart, for it counts once however many pairs there are.
+What a process takes to start, and to put the occlusions into the graph, is measured apart, for it
+counts once however many pairs there are.
 """
 
 from __future__ import annotations
@@ -77,8 +78,11 @@ def _model(bench: Bench, entry: ModelEntry, pairs: int, rounds: int) -> dict[str
         "in_graph": lambda: embed_occlusions(embed, image, SAMPLE),
         "numpy": lambda: embed_occlusions(outside, image, SAMPLE, batch=BATCH),
     }
+    opening = _seconds(ways["in_graph"])
     best = _best(ways, rounds)
     explained = _explain(bench, entry.name, pairs, engine=PLAIN.name) if pairs else {}
+    # The first image waits for its graph, and for the check of what that says.
+    explained["start"] = explained.get("start", 0.0) + max(0.0, opening - best["in_graph"])
     # The machine may have been busier in the first half: raw inference gets a second chance.
     best["raw"] = min(best["raw"], _best({"raw": ways["raw"]}, rounds)["raw"])
     rates = {f"{way}_per_second": SAMPLE.count / seconds for way, seconds in best.items()}
@@ -98,11 +102,16 @@ def _best(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float
     best = dict.fromkeys(ways, np.inf)
     for round_ in range(rounds + 1):
         for name, way in ways.items():
-            start = time.perf_counter()
-            way()
+            taken = _seconds(way)
             if round_:
-                best[name] = min(best[name], time.perf_counter() - start)
+                best[name] = min(best[name], taken)
     return best
+
+
+def _seconds(way: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    way()
+    return time.perf_counter() - start
 
 
 def _raw(
