@@ -16,6 +16,7 @@ from compute.engines.session import Session, Terms, first_line
 from compute.errors import EmbeddingError, GraphError, ModelError
 from compute.graphs import onnx_graph
 from compute.graphs.occluding import OccludingGraph, even_batch, occluding_graph, occlusions
+from compute.graphs.probes import probe_images
 from compute.occlusion import OcclusionSpec, occluded_batches
 
 DEFAULT_BATCH: Final = 16
@@ -192,7 +193,7 @@ class OnnxEmbedder:
         still = image.copy()
         still.setflags(write=False)  # an engine may leave it on its device for all batches
         if self._occluder is None or self._occluder.spec != spec:
-            self._occluder = self._open_occluder(still, spec)
+            self._occluder = self._open_occluder(spec)
         count = spec.count
         rows = np.empty((count, self._io.dimension), np.float32)
         start = 0
@@ -222,7 +223,7 @@ class OnnxEmbedder:
     ) -> NDArray[np.float32]:
         return self._answer(session, {graph.image: image, graph.places: places}, graph.batch)
 
-    def _open_occluder(self, image: NDArray[np.uint8], spec: OcclusionSpec) -> _Occluder:
+    def _open_occluder(self, spec: OcclusionSpec) -> _Occluder:
         """Open the model with occlusions in its graph, if it then says what it says without."""
         data = self._data
         try:
@@ -231,7 +232,7 @@ class OnnxEmbedder:
             graph = occluding_graph(model, self._preprocessing, self._io, spec, batch=batch)
             session = self._open(graph.data, batch)
             bound = ROUNDED if onnx_graph.uses_half(model) else self._engine.bound
-            off = self._off(graph, session, image, spec)
+            off = self._off(graph, session, spec)
         except (GraphError, ModelError, EmbeddingError) as error:
             return _Occluder(spec, None, obstacle=str(error))
         if off > bound:
@@ -239,14 +240,13 @@ class OnnxEmbedder:
             return _Occluder(spec, None, obstacle=told)
         return _Occluder(spec, (graph, session))
 
-    def _off(
-        self, graph: OccludingGraph, session: Session, image: NDArray[np.uint8], spec: OcclusionSpec
-    ) -> float:
+    def _off(self, graph: OccludingGraph, session: Session, spec: OcclusionSpec) -> float:
         """Return how far embeddings are from those of copies made outside, over all patch sizes.
 
         The largest difference of a coordinate by the embedding's length; one without a direction
-        has no part in it.
+        has no part in it. On a fixed image: every run, and every worker of a run, finds the same.
         """
+        image = probe_images()[0]
         spread = np.linspace(0, spec.count - 1, graph.batch).astype(int).tolist()
         copies = enumerate(occluded_batches(image, spec, batch=1))
         chosen = {place: copy[0] for place, copy in copies if place in spread}

@@ -132,6 +132,11 @@ class EmbeddingJudge:
         D, the length of an embedding.
     memory
         Bytes that occluded embeddings may take.
+
+    Attributes
+    ----------
+    obstacle
+        Why images were occluded outside the model's graph; empty where they were not.
     """
 
     def __init__(
@@ -152,7 +157,7 @@ class EmbeddingJudge:
         self._memory = memory
         self._embeddings = Embeddings(np.empty((0, dimension), np.float32), {})
         self._computed = self._again = 0
-        self._obstacle = ""
+        self.obstacle = ""
 
     def judge(self, *, batch: int, threads: int) -> Judged:
         """Embed every image and measure every pair whose images both have an embedding."""
@@ -215,7 +220,7 @@ class EmbeddingJudge:
         for step, pair in enumerate(pairs):
             first, second = cache.get(step, uses[step])
             self._computed, self._again = cache.computed, cache.again
-            self._obstacle = embed.obstacle if isinstance(embed, Occluder) else ""
+            self.obstacle = embed.obstacle if isinstance(embed, Occluder) else ""
             if first is None or second is None:
                 image = pair.image1 if first is None else pair.image2
                 yield pair, self._skipped(pair, image, failed[image])
@@ -225,14 +230,19 @@ class EmbeddingJudge:
     def told(self, spec: OcclusionSpec) -> str:
         """Return how many images were embedded, and what stood in the way of doing it fast."""
         again = f"{self._again} images embedded again" if self._again else "no image twice"
-        slowly = f", occluded outside the graph: {self._obstacle}" if self._obstacle else ""
-        return f"{self._computed} images under {spec.count} occlusions each, {again}{slowly}"
+        told = f"{self._computed} images under {spec.count} occlusions each, {again}"
+        return told + told_of_obstacle(self.obstacle)
 
     def _capacity(self, spec: OcclusionSpec) -> int:
         return int(self._memory // (spec.count * self._dimension * 4))
 
     def _skipped(self, pair: PairRecord, image: int, reason: str) -> Skipped:
         return Skipped(f"pair {pair.id}", f"{self._dataset.records[image].name}: {reason}")
+
+
+def told_of_obstacle(obstacle: str) -> str:
+    """Return the end of what a judge says where images were occluded outside the graph."""
+    return f", occluded outside the graph: {obstacle}" if obstacle else ""
 
 
 def _uses(pairs: Sequence[PairRecord]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing
 from compute.engines.catalogue import PLAIN, ROUNDED, Engine
 from compute.errors import EmbeddingError, ModelError
 from compute.graphs import onnx_graph
-from compute.graphs.probing import probe_images
+from compute.graphs.probes import probe_images
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

@@ -23,7 +23,7 @@ from compute.engines.catalogue import ENGINES, PLAIN, Engine, available
 from compute.engines.timing import best_seconds, machine
 from compute.errors import ModelError, UnsuitableError
 from compute.files import write_json
-from compute.graphs.probing import probe_images
+from compute.graphs.probes import probe_images
 from compute.occlusion import OcclusionSpec
 
 _GAIN: Final = 1.05  # what a less plain way must gain: noise shall not decide

@@ -17,7 +17,8 @@ from compute.distances import unit_vectors
 from compute.embedding import DEFAULT_BATCH, DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
 from compute.errors import EmbeddingError, ModelError
 from compute.graphs import onnx_graph
-from compute.graphs.probing import SIDES, probe, probe_images
+from compute.graphs.probes import probe_images
+from compute.graphs.probing import SIDES, probe
 
 _SAME: Final = 1e-5
 _SAME_HALF: Final = 5e-3

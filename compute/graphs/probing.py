@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compute.distances import unit_vectors
 from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
 from compute.engines.onnx_runtime import load
 from compute.engines.session import first_line
 from compute.errors import EmbeddingError, ModelError
+from compute.graphs.probes import PROBES, probe_images
 from compute.occlusion import IMAGE_SIZE
 
 Layout = Literal["nchw", "nhwc"]
@@ -26,7 +26,6 @@ SIDES: Final[dict[Layout, tuple[int, int, int]]] = {
 }
 """An image on its way in, by layout."""
 
-_PROBES: Final = 4
 _ROW_TOLERANCE: Final = 1e-4
 _HALF_TOLERANCE: Final = 5e-3  # float16 keeps three digits, and sums in an order of its own
 _PRECISIONS: Final[dict[str, Literal["float32", "float16"]]] = {
@@ -66,9 +65,7 @@ def probe(
     io = _with_output(path, session, _fed(path, session, layout), output)
     images = probe_images()
     try:
-        together = OnnxEmbedder(path, preprocessing, io, batch=_PROBES, threads=1, data=data)(
-            images
-        )
+        together = OnnxEmbedder(path, preprocessing, io, batch=PROBES, threads=1, data=data)(images)
     except EmbeddingError as error:
         if io.batch != DYNAMIC:
             raise ModelError(str(error)) from error
@@ -101,19 +98,6 @@ def probe(
 def tolerance_of(*, half: bool) -> float:
     """Return how far a coordinate of a unit embedding may be off between batches."""
     return _HALF_TOLERANCE if half else _ROW_TOLERANCE
-
-
-def probe_images() -> NDArray[np.uint8]:
-    """Return fixed images to try a model with, (4, 112, 112, 3) uint8 RGB: smooth colour noise."""
-    coarse = np.random.default_rng(0).integers(0, 256, (_PROBES, 8, 8, 3))
-    ramp = (np.arange(IMAGE_SIZE) + 0.5) / IMAGE_SIZE * 8 - 0.5
-    low = np.clip(np.floor(ramp).astype(int), 0, 6)
-    share = np.clip(ramp - low, 0, 1)[:, None, None]
-    rows = coarse[:, low] * (1 - share) + coarse[:, low + 1] * share
-    share = share[:, 0][None, None]
-    smooth = rows[:, :, low] * (1 - share) + rows[:, :, low + 1] * share
-    probes: NDArray[np.uint8] = np.rint(smooth).astype(np.uint8)
-    return probes
 
 
 def _fed(path: Path, session: Any, layout: Literal["auto", "nchw", "nhwc"]) -> ModelIO:

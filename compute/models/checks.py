@@ -19,7 +19,7 @@ from compute.datasets.store import StoredDataset
 from compute.distances import cosine_distances, unit_vectors
 from compute.embedding import Preprocessing
 from compute.errors import EmbeddingError, ModelError
-from compute.graphs.probing import probe_images
+from compute.graphs.probes import probe_images
 from compute.schedule import in_turn
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

@@ -16,7 +16,7 @@ from compute.embedding import DEFAULT_BATCH, Preprocessing
 from compute.engines.agreement import agreement, bound_of
 from compute.engines.catalogue import engine_named
 from compute.errors import ModelError
-from compute.graphs.probing import probe_images
+from compute.graphs.probes import probe_images
 from compute.models.checks import (
     Embed,
     accuracy,

@@ -11,7 +11,7 @@ from typing import Final
 from app.version import VERSION
 from compute.datasets.store import PairRecord, Skipped, StoredDataset
 from compute.errors import RunError
-from compute.judging import Deviations, EmbeddingJudge, Judged
+from compute.judging import Deviations, EmbeddingJudge, Judged, told_of_obstacle
 from compute.occlusion import OcclusionSpec
 from compute.parallel.shard import (
     Explained,
@@ -79,6 +79,7 @@ class ShardedJudge:
         self._memory = memory
         self._embedded_at = 0
         self._computed = self._distinct = 0
+        self._obstacle = ""
 
     def judge(self, *, batch: int, threads: int) -> Judged:
         """Measure every pair in this process; workers read the embeddings back."""
@@ -150,6 +151,7 @@ class ShardedJudge:
                     f"{written}: a worker left its results here, and they cannot be read. "
                     "XFV_DATA_DIR must be one folder for all machines (a shared file system)."
                 )
+            self._obstacle = found.obstacle or self._obstacle
             yield from _take(found, missing)
             shard.file.unlink(missing_ok=True)
             advance(forwards.pop(shard.file))
@@ -159,7 +161,8 @@ class ShardedJudge:
         """Return how many images were embedded, and how many in more than one shard."""
         again = self._computed - self._distinct
         said = f"{again} images embedded again" if again else "no image twice"
-        return f"{self._computed} images under {spec.count} occlusions each, {said}"
+        told = f"{self._computed} images under {spec.count} occlusions each, {said}"
+        return told + told_of_obstacle(self._obstacle)
 
     def _parts(self, pairs: Sequence[PairRecord], spec: OcclusionSpec) -> list[_Part]:
         """Cut pairs so that all is done soonest: small shards share out well, but meet more."""

@@ -101,10 +101,17 @@ class Shard:
 
 @dataclass(frozen=True)
 class Explained:
-    """What a shard's file holds: deviations by pair id, and why others have none."""
+    """What a shard's file holds: deviations by pair id, and why others have none.
+
+    Attributes
+    ----------
+    obstacle
+        Why images were occluded outside the model's graph; empty where they were not.
+    """
 
     deviations: dict[int, Deviations]
     skipped: dict[int, Skipped]
+    obstacle: str = ""
 
 
 def explain_shard(shard: Shard) -> str:
@@ -142,6 +149,7 @@ def read_explained(path: Path) -> Explained | None:
                 int(number): Skipped(f"pair {number}", str(reason))
                 for number, reason in zip(stored["skipped"], stored["reasons"], strict=True)
             }
+            obstacle = str(stored["obstacle"])
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
     deviations: dict[int, Deviations] = {
@@ -152,7 +160,7 @@ def read_explained(path: Path) -> Explained | None:
         }
         for number, of_pair in zip(ids, rows, strict=True)
     }
-    return Explained(deviations, skipped)
+    return Explained(deviations, skipped, obstacle)
 
 
 def _write(path: Path, explained: Explained, spec: OcclusionSpec) -> None:
@@ -164,6 +172,7 @@ def _write(path: Path, explained: Explained, spec: OcclusionSpec) -> None:
         deviations=np.stack(rows) if rows else np.empty((0, len(ROWS), spec.count), np.float32),
         skipped=np.array(list(explained.skipped), dtype=np.int64),
         reasons=np.array([each.reason for each in explained.skipped.values()], dtype=np.str_),
+        obstacle=np.array(explained.obstacle),
     )
     # A doubled task may be writing the same on another machine.
     write_whole(path, buffer.getvalue(), writer=f".{uuid.uuid4().hex}")
@@ -218,7 +227,7 @@ def _explain(shard: Shard) -> Explained:
             explained.skipped[pair.id] = deviations
         else:
             explained.deviations[pair.id] = deviations
-    return explained
+    return replace(explained, obstacle=judge.obstacle)
 
 
 def _embed_of(run: Run) -> Embed:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from compute.distances import cosine_distances
 from compute.errors import ModelError, RemoteError
-from compute.graphs.probing import probe_images
+from compute.graphs.probes import probe_images
 from compute.remote.addresses import parse_url
 from compute.remote.protocol import (
     PROTOCOL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zlib
@@ -648,3 +649,53 @@ def test_a_kill_at_any_step_and_a_rerun_give_the_bytes_of_a_whole_run(
     assert run(environment, "write", 9, held=60.0) == 9
     assert run(environment, "commit", 10**9) == 0
     assert published(folder / "xfv.sqlite3", folder) == whole
+
+
+# Presses Ctrl-C while the third image is embedded, which goes on until it is told to end.
+INTERRUPTING: Final = """
+import os, signal, time
+from compute.embedding import OnnxEmbedder
+from app import create_app
+whole, begun = OnnxEmbedder.occluded, []
+def embedding(self, image, spec, *, advance):
+    begun.append(image)
+    if len(begun) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(6000):
+            time.sleep(0.01)
+            advance(0)
+    return whole(self, image, spec, advance=advance)
+OnnxEmbedder.occluded = embedding
+create_app().cli.main(args=COMMAND, prog_name="flask")
+"""
+
+
+def test_ctrl_c_ends_an_image_at_its_next_batch_and_loses_nothing(
+    tmp_path: Path, settings: Settings, app: Flask, spec: Path
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    command = ["compute", "--dataset", "demo", "--spec", str(spec), "--limit", "4"]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": settings.database_url,
+        "XFV_DATA_DIR": str(settings.data_dir),
+        "XFV_MEDIA_URL": settings.media_url,
+        "XFV_REAL_DATA": "",
+    }
+    stopped = subprocess.run(
+        [sys.executable, "-c", f"COMMAND = {command!r}\n{INTERRUPTING}"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert stopped.returncode == 2, stopped.stderr
+    assert "Stopped. Finished work is kept" in stopped.stderr
+    with app.app_context():
+        done = db.session.scalar(select(func.count()).select_from(Explanation))
+    assert done in (0, 1)  # the first pair may have been waiting to be published
+    again = compute(app, "--spec", spec, "--limit", 4)
+    assert f"{4 - done} pairs explained in set 'coarse' ({done} were before)" in again.output

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from compute.embedding import DYNAMIC, ModelIO, OnnxEmbedder, Preprocessing
 from compute.errors import ComputeError, EmbeddingError, ModelError
-from compute.graphs.probing import probe, probe_images
+from compute.graphs.probes import probe_images
+from compute.graphs.probing import probe
 from tests import onnx_models
 from tests.onnx_models import DIMENSION, toy, toy_embeddings
 

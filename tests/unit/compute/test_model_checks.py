@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from compute.distances import cosine_distances
 from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.errors import EmbeddingError, ModelError
-from compute.graphs.probing import probe, probe_images
+from compute.graphs.probes import probe_images
+from compute.graphs.probing import probe
 from compute.models.checks import (
     Embed,
     Labelled,

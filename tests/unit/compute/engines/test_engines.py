@@ -27,7 +27,8 @@ from compute.engines.catalogue import (
 from compute.engines.onnx_runtime import load
 from compute.engines.session import Terms
 from compute.errors import ModelError, UnsuitableError
-from compute.graphs.probing import probe, probe_images
+from compute.graphs.probes import probe_images
+from compute.graphs.probing import probe
 from tests.onnx_models import prelu, toy
 
 FED = Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3)

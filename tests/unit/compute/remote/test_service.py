@@ -17,7 +17,7 @@ from app.settings import ROOT
 from compute.distances import cosine_distances
 from compute.errors import ComputeError, ModelError, RemoteError
 from compute.explanation import METHODS, explain_pair
-from compute.graphs.probing import probe_images
+from compute.graphs.probes import probe_images
 from compute.occlusion import OcclusionSpec
 from compute.remote.protocol import Answers
 from compute.remote.service import (
