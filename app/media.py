@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -63,6 +64,13 @@ class MediaStore:
         except FileNotFoundError:
             raise MediaKeyError(f"The media store holds no {key}.") from None
         return data
+
+    def delete(self, key: str) -> None:
+        """Delete a picture, where it is there; ``MediaKeyError`` for what is no key of one."""
+        if not KEY.fullmatch(key):
+            raise MediaKeyError(f"{key!r} is not the key of a picture.")
+        with suppress(FileNotFoundError):
+            self._files.rm_file(f"{self._root}/{key}")
 
 
 def _write_file(path: Path, data: bytes) -> None:

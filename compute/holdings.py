@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compute.alignment import DETECTOR_FILE, DETECTOR_SHA256, find_detector
-from compute.datasets.store import read_origin
+from compute.datasets.store import dataset_folder, imported_names, read_origin
 from compute.errors import ComputeError, DatasetError
 from compute.files import require_sha256
 from compute.registry import ModelRegistry
@@ -35,15 +35,16 @@ def holdings(data: Path, *, detectors: Sequence[Path]) -> Iterator[Holding]:
     detectors
         The folders that may hold the detector.
     """
-    for path in sorted((data / "datasets").glob("*/dataset.json")):
-        yield Holding("dataset", path.parent.name, _dataset_fault(data, path.parent))
+    for name in imported_names(data):
+        yield Holding("dataset", name, _dataset_fault(data, name))
     yield from _models(data)
     yield from _detector(detectors)
 
 
-def _dataset_fault(data: Path, folder: Path) -> str:
+def _dataset_fault(data: Path, name: str) -> str:
+    folder = dataset_folder(data, name)
     try:
-        read_origin(data, folder.name)
+        read_origin(data, name)
     except ComputeError as error:
         return str(error)
     missing = [name for name in _FILES if not (folder / name).is_file()]

@@ -248,6 +248,15 @@ class ModelRegistry:
             self._write({**entries, name: entry})
             return entry
 
+    def remove(self, name: str) -> None:
+        """Forget a model and delete its file; one that is not there is nothing to remove."""
+        _require_name(name)
+        with exclusive(self._folder / ".lock", doing="changing the model registry"):
+            entries = self.entries()
+            if entries.pop(name, None) is not None:
+                self._write(entries)
+            (self._folder / f"{name}.onnx").unlink(missing_ok=True)
+
     def verify(self, entry: ModelEntry) -> None:
         """Probe a model again; ``ModelError`` where it is not what was added."""
         if entry.endpoint:

@@ -1,4 +1,4 @@
-"""``flask datasets``: list, import, check and derive datasets."""
+"""``flask datasets``: list, import, check, derive and remove datasets."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 from flask.cli import AppGroup
 
-from app.commands.outcome import finish, site_settings, teaching
+from app.commands.outcome import fail, finish, site_settings, teaching
+from app.commands.removal import AGREED, confirm_removal, is_published, withdraw
 
 if TYPE_CHECKING:
     from compute.datasets.importing import ImportReport
 
-datasets = AppGroup("datasets", help="List, import, check and derive datasets.")
+datasets = AppGroup("datasets", help="List, import, check, derive and remove datasets.")
 
 _FILE = click.Path(path_type=Path)
 
@@ -26,7 +27,7 @@ def datasets_list() -> None:
     The state is the last of: absent, pulled (downloaded), imported (aligned and stored), verified
     (by one model or more), explained (pairs of it).
     """
-    from app.commands.states import published_states
+    from app.commands.published import published_states
     from compute.datasets.states import known_datasets
 
     known = known_datasets(site_settings().data_dir)
@@ -203,3 +204,25 @@ def datasets_derive(
     )
     report = derive(site_settings().data_dir, name, base, derivation, title=title)
     _imported(name, report)
+
+
+@datasets.command("remove")
+@click.argument("name")
+@AGREED
+@teaching
+def datasets_remove(name: str, *, agreed: bool) -> None:
+    """Remove the imported dataset NAME, and all that the site published of it.
+
+    What was downloaded, derived of it or released stays.
+    """
+    from compute.datasets.store import dataset_folder, facts_of
+    from compute.removal import remove_dataset
+
+    data = site_settings().data_dir
+    here = dataset_folder(data, name).is_dir()
+    if not here and not is_published("dataset", name):
+        facts_of(data, name)  # a name that is nowhere known lists those that are
+        fail(f"{name} is neither imported nor published: nothing to remove.")
+    confirm_removal("dataset", name, agreed=agreed)
+    remove_dataset(data, name, lambda: withdraw("dataset", name))
+    click.echo(f"{name} removed.")

@@ -1,4 +1,4 @@
-"""``flask models``: list, pull, add and check face verification models; print their cards."""
+"""``flask models``: list, pull, add, check and remove face verification models; their cards."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import click
 from flask.cli import AppGroup
 
 from app.commands.model_services import add_service, behind, require_one_kind
-from app.commands.outcome import fail, site_settings, teaching
+from app.commands.outcome import agrees, fail, site_settings, teaching
+from app.commands.published import measured
+from app.commands.removal import AGREED, confirm_removal, is_published, withdraw
 
 if TYPE_CHECKING:
-    from compute.models.card import Measured
     from compute.registry import ModelEntry
 
-models = AppGroup("models", help="List, pull, add and check face verification models.")
+models = AppGroup("models", help="List, pull, add, check and remove face verification models.")
 
 _FILE = click.Path(path_type=Path)
 
@@ -180,18 +181,34 @@ def models_card(name: str) -> None:
         lines = card(None, known_models()[name], [])
     else:
         entry = registry.get(name)
-        lines = card(entry, known_by_hash(entry.file_sha256), _measured(entry))
+        lines = card(entry, known_by_hash(entry.file_sha256), measured(entry))
     for line in lines:
         click.echo(line)
 
 
+@models.command("remove")
+@click.argument("name")
+@AGREED
+@teaching
+def models_remove(name: str, *, agreed: bool) -> None:
+    """Remove the model NAME from the registry, and all that the site published of it.
+
+    Releases stay.
+    """
+    from compute.registry import ModelRegistry
+    from compute.removal import remove_model
+
+    data = site_settings().data_dir
+    if not is_published("model", name):
+        ModelRegistry(data).get(name)  # a name that is nowhere known lists those that are
+    confirm_removal("model", name, agreed=agreed)
+    remove_model(data, name, lambda: withdraw("model", name))
+    click.echo(f"{name} removed.")
+
+
 def _require_agreement(name: str, terms: str) -> None:
     click.echo(terms)
-    try:
-        agreed = click.confirm("Do you use it within these terms?", err=True)
-    except click.Abort:
-        agreed = False
-    if not agreed:
+    if not agrees("Do you use it within these terms?"):
         fail(f"{name} was not fetched: its terms were not agreed to (--accept-licence does so).")
 
 
@@ -249,50 +266,6 @@ def _check(
     if dataset is not None:
         for line in check_on_dataset(data, registry, entry, known, dataset, pairs):
             click.echo(line)
-
-
-def _measured(entry: ModelEntry) -> list[Measured]:
-    """Read what the site published of this very model; nothing where it has no database yet."""
-    from sqlalchemy import func, select
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
-    from app.extensions import db
-    from app.models import Dataset, Evaluation, Explanation, ExplanationSet, FaceModel
-    from compute.models.card import Measured
-
-    explained = (
-        select(func.count())
-        .select_from(Explanation)
-        .join(ExplanationSet, Explanation.set_id == ExplanationSet.id)
-        .where(ExplanationSet.evaluation_id == Evaluation.id)
-        .scalar_subquery()
-    )
-    query = (
-        select(Dataset.name, Evaluation, explained)
-        .join(Evaluation.dataset)
-        .join(Evaluation.model)
-        .where(FaceModel.name == entry.name, FaceModel.sha256 == entry.sha256)
-        .order_by(Dataset.name)
-    )
-    try:
-        rows = db.session.execute(query).all()
-    except (OperationalError, ProgrammingError):
-        click.echo("The site has no database yet: what it measured is not shown.", err=True)
-        return []
-    return [
-        Measured(
-            dataset=dataset,
-            pairs=row.pair_count,
-            accuracy=row.accuracy,
-            accuracy_std=row.accuracy_std,
-            threshold=row.threshold_mean,
-            eer=row.eer,
-            auc=row.auc,
-            ece=row.ece,
-            explained=int(count),
-        )
-        for dataset, row, count in rows
-    ]
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -74,6 +74,14 @@ def fail(message: str) -> NoReturn:
     sys.exit(FAILED)
 
 
+def agrees(question: str) -> bool:
+    """Ask on standard error; no answer, as in a script, is no."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        return False
+
+
 def finish(skipped: Sequence[Any]) -> None:
     """List what was left out and exit: 0 where nothing was, else 1."""
     if skipped:

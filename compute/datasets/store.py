@@ -110,10 +110,15 @@ def is_imported(data: Path, name: str) -> bool:
     return (dataset_folder(data, name) / "dataset.json").is_file()
 
 
+def imported_names(data: Path) -> list[str]:
+    """Return the names of all imported datasets, sorted; what is half written is none."""
+    found = [path.parent.name for path in sorted((data / "datasets").glob("*/dataset.json"))]
+    return [name for name in found if NAME.fullmatch(name)]
+
+
 def own_names(data: Path) -> list[str]:
     """Return the names of the imported datasets that the catalogue does not know, sorted."""
-    found = [path.parent.name for path in sorted((data / "datasets").glob("*/dataset.json"))]
-    return [name for name in found if NAME.fullmatch(name) and name not in CATALOGUE]
+    return [name for name in imported_names(data) if name not in CATALOGUE]
 
 
 def facts_of(data: Path, name: str) -> DatasetFacts:

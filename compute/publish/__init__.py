@@ -4,7 +4,8 @@ Pictures are named by their content and rows are written in one transaction per 
 killed run leaves at most pictures without rows, never rows without pictures.
 
 `datasets`, `evaluations` and `explanations` write what the pipeline made, `restored` what a release
-holds, `derived` what is kept beside the rows, `notes` what is known of labels.
+holds, `withdrawn` deletes; `derived` is what is kept beside the rows, `notes` what is known of
+labels.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from compute.publish.datasets import pack_missing, publish_dataset
 from compute.publish.evaluations import find_evaluation, publish_evaluation, publish_model
 from compute.publish.explanations import OpenSet, open_set, write_pictures
 from compute.publish.restored import RestoredRows, RestoredSet, restore_rows
+from compute.publish.withdrawn import Kind, withdraw
 from compute.registry import ModelEntry
 from compute.rendering import RenderedExplanation
 from compute.runs import Conditions
@@ -82,3 +84,7 @@ class Publisher:
     def restore(self, restored: RestoredRows) -> None:
         """Publish what a release holds (`restored.restore_rows`)."""
         restore_rows(restored)
+
+    def withdraw(self, kind: Kind, name: str) -> None:
+        """Delete a dataset or a model and all that hangs on it (`withdrawn.withdraw`)."""
+        withdraw(self._media, kind, name)
