@@ -69,8 +69,9 @@ class MediaStore:
         """Delete a picture, where it is there; ``MediaKeyError`` for what is no key of one."""
         if not KEY.fullmatch(key):
             raise MediaKeyError(f"{key!r} is not the key of a picture.")
+        files, root = self._place
         with suppress(FileNotFoundError):
-            self._files.rm_file(f"{self._root}/{key}")
+            files.rm_file(f"{root}/{key}")
 
 
 def _write_file(path: Path, data: bytes) -> None:
