@@ -58,6 +58,11 @@ def find_detector(folders: Sequence[Path], asked: Path | None = None) -> Path:
     named = {"yunet": DETECTOR_FILE, **{name: f"{name}.onnx" for name in SCRFD_SHA256}}
     name = "yunet" if asked is None else str(asked)
     if name not in named:
+        if not Path(name).is_file():
+            raise DatasetError(
+                f"--detector {name}: no such file, and no name of a detector; expected a file or "
+                f"one of {', '.join(named)}."
+            )
         return Path(name)
     for folder in folders:
         if (folder / named[name]).is_file():

@@ -23,6 +23,7 @@ from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
 from compute.graphs import onnx_graph
 from compute.graphs.intake import take_in
 from compute.graphs.probing import probe
+from compute.models.feeding import described
 from compute.remote.service import (
     RemoteEmbedder,
     RemoteEndpoint,
@@ -233,7 +234,7 @@ class ModelRegistry:
             else:
                 raise ModelError(
                     f"Model {name!r} is in the registry already, with a file or another URL. "
-                    "Choose another name: published results belong to the old one."
+                    f"{_another_name(name)}"
                 )
             entry = ModelEntry(
                 name=name,
@@ -334,10 +335,17 @@ def _require_same(known: ModelEntry, entry: ModelEntry) -> None:
         or replace(known.io, batch=0) != replace(entry.io, batch=0)
     ):
         raise ModelError(
-            f"Model {known.name!r} is in the registry already, with another file or another "
-            f"preprocessing (SHA-256 {known.file_sha256[:12]}..., {known.preprocessing}). "
-            "Choose another name: published results belong to the old one."
+            f"Model {known.name!r} is in the registry already, with another file or fed in another "
+            f"way (SHA-256 {known.file_sha256[:12]}..., {described(known.preprocessing)}). "
+            f"{_another_name(known.name)}"
         )
+
+
+def _another_name(name: str) -> str:
+    return (
+        "Choose another name, since published results belong to the old one; or remove that with "
+        f"its results: flask models remove {name}"
+    )
 
 
 def _require_name(name: str) -> None:

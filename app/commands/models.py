@@ -214,7 +214,7 @@ def _require_agreement(name: str, terms: str) -> None:
 
 def _tell(entry: ModelEntry) -> None:
     """Say what was added, and what is odd about it."""
-    from compute.models.checks import described
+    from compute.models.feeding import described
     from compute.models.known import known_by_hash
 
     batch = f"at its fixed batch of {entry.io.batch}" if entry.io.batch else "at any batch"

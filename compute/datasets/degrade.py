@@ -52,16 +52,10 @@ class Degradation:
     amount: float
 
     def __post_init__(self) -> None:
-        rule = _KINDS.get(self.kind)
-        if rule is None:
-            there = ", ".join(f"{name}={rule.meaning}" for name, rule in _KINDS.items())
-            raise DatasetError(f"Degradation {self.kind[:80]!r}: expected one of {there}.")
+        rule = _rule(self.kind)
         sound = rule.least <= self.amount <= rule.most
         if not sound or (rule.whole and self.amount != int(self.amount)):
-            raise DatasetError(
-                f"Degradation {self}: expected {self.kind}={rule.meaning}, "
-                f"{'a whole number ' if rule.whole else ''}{rule.least:g} to {rule.most:g}."
-            )
+            raise _unsound(str(self), self.kind)
 
     def __str__(self) -> str:
         return f"{self.kind}={self.amount:g}"
@@ -70,11 +64,26 @@ class Degradation:
 def parse_degradation(text: str) -> Degradation:
     """Parse ``kind=amount``, such as ``jpeg=20``; ``DatasetError`` says what there is."""
     kind, _, amount = text.partition("=")
+    _rule(kind)
     try:
-        value = float(amount)
+        return Degradation(kind, float(amount))
     except ValueError:
-        value = math.nan
-    return Degradation(kind, value)
+        raise _unsound(text, kind) from None
+
+
+def _rule(kind: str) -> _Kind:
+    if kind not in _KINDS:
+        there = ", ".join(f"{name}={rule.meaning}" for name, rule in _KINDS.items())
+        raise DatasetError(f"Degradation {kind[:80]!r}: expected one of {there}.")
+    return _KINDS[kind]
+
+
+def _unsound(step: str, kind: str) -> DatasetError:
+    rule = _KINDS[kind]
+    return DatasetError(
+        f"Degradation {step[:80]}: expected {kind}={rule.meaning}, "
+        f"{'a whole number ' if rule.whole else ''}{rule.least:g} to {rule.most:g}."
+    )
 
 
 def degrade(

@@ -1,4 +1,4 @@
-"""Identities where a source names none: whom the genuine pairs join is one person."""
+"""Identities where a source names none: by the folders of images, or by the genuine pairs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from compute.errors import DatasetError
 def with_identities(pairs: Sequence[NamedPair], *, where: str) -> list[NamedPair]:
     """Fill in identities that are empty.
 
-    Images that genuine pairs join, directly or through others, get one identity, numbered in the
-    order of the list (``person-00001``). Two that nothing joins may still be one person: pairs
-    cannot say that.
+    Where every genuine pair lies in one folder and every impostor pair in two, and there are both,
+    folders are persons, and an image's identity is the name of its folder. Else images that genuine
+    pairs join, directly or through others, get one identity, numbered in the order of the list
+    (``person-00001``). Two that nothing joins may still be one person: pairs cannot say that.
 
     Parameters
     ----------
@@ -26,6 +27,15 @@ def with_identities(pairs: Sequence[NamedPair], *, where: str) -> list[NamedPair
     DatasetError
         Where an impostor pair stands between two images that genuine pairs join.
     """
+    if _folders_are_persons(pairs):
+        return [
+            replace(
+                pair,
+                identity1=pair.identity1 or _folder(pair.image1),
+                identity2=pair.identity2 or _folder(pair.image2),
+            )
+            for pair in pairs
+        ]
     parents: dict[str, str] = {}
 
     def root(image: str) -> str:
@@ -53,3 +63,22 @@ def with_identities(pairs: Sequence[NamedPair], *, where: str) -> list[NamedPair
             replace(pair, identity1=pair.identity1 or first, identity2=pair.identity2 or second)
         )
     return filled
+
+
+def _folders_are_persons(pairs: Sequence[NamedPair]) -> bool:
+    """Tell whether folders say of all pairs what their labels say, and have a name each."""
+    images = {image for pair in pairs for image in (pair.image1, pair.image2)}
+    places = {image.rpartition("/")[0] for image in images}
+    named = len({place.rpartition("/")[2] for place in places} - {""}) == len(places)
+    return (
+        named
+        and {pair.genuine for pair in pairs} == {True, False}
+        and all(
+            pair.genuine == (pair.image1.rpartition("/")[0] == pair.image2.rpartition("/")[0])
+            for pair in pairs
+        )
+    )
+
+
+def _folder(image: str) -> str:
+    return image.split("/")[-2]

@@ -178,13 +178,19 @@ def already_imported(data: Path, name: str, origin: dict[str, Any]) -> ImportRep
     )
     if different:
         key = different[0]
+        before, now = (_short(each.get(key, "none")) for each in (stored, origin))
         raise DatasetError(
-            f"{name} is already imported from other sources: {key} was {stored.get(key, 'none')}, "
-            f"now {origin.get(key, 'none')}. To replace it, delete {dataset_folder(data, name)} "
-            "and use a database without its results."
+            f"{name} is already imported from other sources: {key} was {before}, now {now}. Import "
+            f"this under another name, or remove that first: flask datasets remove {name}"
         )
     dataset = read_dataset(data, name)
     return ImportReport(len(dataset.records), len(dataset.pairs), dataset.skipped, already=True)
+
+
+def _short(value: object) -> str:
+    """Return a value of an origin as text, a long hash by its beginning."""
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:19]}..."
 
 
 def _align_and_store(
@@ -240,7 +246,7 @@ def _store(
 ) -> ImportReport:
     names = sorted(aligned)
     row = {image: i for i, image in enumerate(names)}
-    skipped = [Skipped(image, failed[image]) for image in sorted(failed)]
+    skipped = [Skipped(image, failed[image].removeprefix(f"{image}: ")) for image in sorted(failed)]
     pairs = []
     for number, pair, fold in listing.numbered(facts.first_pair_id):
         missing = [image for image in (pair.image1, pair.image2) if image not in row]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compute.models.checks import described
+from compute.models.feeding import described
 from compute.models.known import KnownModel
 from compute.registry import ModelEntry
 from compute.remote.service import RemoteEndpoint

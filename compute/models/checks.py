@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,53 +19,16 @@ from compute.distances import cosine_distances, unit_vectors
 from compute.embedding import Preprocessing
 from compute.errors import EmbeddingError, ModelError
 from compute.graphs.probes import probe_images
+from compute.models.feeding import add_again, described, differences, ways_to_feed, what_is_wrong
 from compute.schedule import in_turn
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
-NORMALISATIONS: Final[tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]] = (
-    ((0.0,) * 3, (1.0,) * 3),
-    ((0.0,) * 3, (255.0,) * 3),
-    ((127.5,) * 3, (127.5,) * 3),
-    ((127.5,) * 3, (128.0,) * 3),
-    ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
-)
-"""Means and standard deviations, in 0..255 and RGB, that face models are trained with."""
 
 _PROBE_TOLERANCE: Final = 5e-5  # processors sum in different orders
 _PUBLISHED_TOLERANCE: Final = 0.005  # alignment and flips differ from the owner's
 _RESAMPLES: Final = 400
 _SURE: Final = 0.025  # share of resamples in which the other way is no better
 _BETTER: Final = 1.01  # and by how much it is, at least: 127.5 and 128 are one
-
-
-def ways_to_feed() -> list[Preprocessing]:
-    """Return every usual colour order with every usual normalisation."""
-    ways = []
-    colors: tuple[Literal["rgb", "bgr"], ...] = ("rgb", "bgr")
-    for color, (mean, std) in product(colors, NORMALISATIONS):
-        # A normalisation goes with the colours, in whatever order they are fed.
-        order = 1 if color == "rgb" else -1
-        ways.append(Preprocessing(color, _three(mean[::order]), _three(std[::order])))
-    return ways
-
-
-def described(preprocessing: Preprocessing) -> str:
-    """Return how a model is fed, in the words of the command."""
-    mean, std = (_numbers(values) for values in (preprocessing.mean, preprocessing.std))
-    return f"--color {preprocessing.color} --mean {mean} --std {std}"
-
-
-def what_is_wrong(given: Preprocessing, right: Preprocessing) -> str:
-    """Name what two ways to feed a model differ in."""
-    return " and ".join(_differences(given, right))
-
-
-def _differences(given: Preprocessing, right: Preprocessing) -> list[str]:
-    order = given.color != right.color
-    turned = -1 if order else 1
-    scale = (given.mean, given.std) != (right.mean[::turned], right.std[::turned])
-    return [*(["colour order"] if order else []), *(["normalisation"] if scale else [])]
 
 
 def probe_distances(embed: Embed) -> tuple[float, ...]:
@@ -102,7 +64,7 @@ def check_probes(
             raise ModelError(
                 f"Model {name!r}: wrong {what_is_wrong(fed, way)}. It is fed "
                 f"{described(fed)}, and its answers on the probe images are off by {off:.3f}; with "
-                f"{described(way)} they are those on record. Add it so, under another name."
+                f"{described(way)} they are those on record. {add_again(name)}"
             )
     raise ModelError(
         f"Model {name!r}: its answers on the probe images are off by {off:.3f} from those on "
@@ -158,6 +120,24 @@ def separation(distances: NDArray[np.float64], genuine: NDArray[np.bool_]) -> fl
     return float((far.mean() - near.mean()) / spread) if spread > 0 else 0.0
 
 
+@dataclass(frozen=True)
+class Better:
+    """Another way to feed a model, which sets pairs apart better.
+
+    Attributes
+    ----------
+    separation, own
+        d' of this way, and of the way the model is fed.
+    others
+        Ways that these pairs cannot tell from the best: as likely to be the right one.
+    """
+
+    way: Preprocessing
+    separation: float
+    own: float
+    others: list[Preprocessing]
+
+
 def better_way(
     pairs: Labelled,
     fed: Preprocessing,
@@ -165,11 +145,12 @@ def better_way(
     embed_as: Callable[[Preprocessing], Embed],
     *,
     advance: Callable[[int], object] = lambda _images: None,
-) -> tuple[Preprocessing, float, float] | None:
+) -> Better | None:
     """Return the way to feed a model that sets pairs apart better than how it is fed, if any.
 
     Every other way is compared with the given one on the same pairs, resampled with replacement
-    (seeded); it is better where it is so in 39 of 40 samples, by 1 % or more.
+    (seeded); it is better where it is so in 39 of 40 samples, by 1 % or more. Of those that the
+    best of them does not beat by the same measure, it is the one that changes least.
 
     Parameters
     ----------
@@ -177,38 +158,43 @@ def better_way(
         (N,) distances of the pairs, fed as it is.
     advance
         Called with the number of images embedded since the last call.
-
-    Returns
-    -------
-    The best such way, its d' and the d' of the way it is fed; None where none is better.
     """
-    drawn = _resampled(pairs.genuine)
-    better_ones: list[tuple[Preprocessing, float]] = []
+    drawn = [slice(None), *_resampled(pairs.genuine)]
+
+    def separations(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return d' of the pairs, then of each resample."""
+        return np.array([separation(distances[rows], pairs.genuine[rows]) for rows in drawn])
+
+    ours = separations(own)
+    better: dict[Preprocessing, NDArray[np.float64]] = {}
     for way in ways_to_feed():
         if way == fed:
             continue
         try:
-            other = pairs.distances(embed_as(way))
+            theirs = separations(pairs.distances(embed_as(way)))
         except EmbeddingError:
             continue
         finally:
             advance(len(pairs.images))
-        better = [
-            separation(other[rows], pairs.genuine[rows])
-            > _BETTER * separation(own[rows], pairs.genuine[rows])
-            for rows in drawn
-        ]
-        if np.mean(better) >= 1 - _SURE:
-            better_ones.append((way, separation(other, pairs.genuine)))
-    if not better_ones:
+        if _surely_above(theirs, ours):
+            better[way] = theirs
+    if not better:
         return None
-    most = max(reached for _, reached in better_ones)
-    # Of those as good as the best, the one that changes least.
-    way, reached = min(
-        (each for each in better_ones if each[1] * _BETTER >= most),
-        key=lambda each: (len(_differences(fed, each[0])), -each[1]),
-    )
-    return way, reached, separation(own, pairs.genuine)
+    best = max(better.values(), key=lambda each: each[0])
+    likely = [way for way, theirs in better.items() if not _surely_above(best, theirs)]
+    chosen = min(likely, key=lambda way: (len(differences(fed, way)), -better[way][0]))
+    reached = better[chosen][0]
+    others = [
+        way
+        for way in likely
+        if way != chosen and not 1 / _BETTER < better[way][0] / reached < _BETTER
+    ]
+    return Better(chosen, float(reached), float(ours[0]), others)
+
+
+def _surely_above(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Tell whether d' of one way is above another's in nearly all resamples, which come second."""
+    return bool(np.mean(one[1:] > _BETTER * other[1:]) >= 1 - _SURE)
 
 
 @dataclass(frozen=True)
@@ -255,13 +241,3 @@ def _resampled(genuine: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
         np.concatenate([generator.choice(rows, len(rows)) for rows in labels])
         for _ in range(_RESAMPLES)
     ]
-
-
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    first, second, third = values
-    return first, second, third
-
-
-def _numbers(values: Sequence[float]) -> str:
-    same = len(set(values)) == 1
-    return ",".join(f"{value:g}" for value in (values[:1] if same else values))

@@ -14,6 +14,7 @@ from compute.errors import ModelError
 from compute.fetching.fetch import RemoteFile, fetch
 from compute.fetching.unpacking import take_member
 from compute.files import sha256_of_file, write_whole
+from compute.models.feeding import described
 from compute.progress import say as say_aloud
 from compute.registry import ModelEntry, ModelRegistry
 
@@ -70,11 +71,19 @@ class KnownModel:
     @property
     def download(self) -> RemoteFile:
         """What is fetched: the file itself, or its archive."""
-        note = f"Or get it by hand ({self.source}) and add it: flask models add {self.name} --onnx"
+        note = f"Or get it by hand ({self.source}), then: {self.by_hand}"
         name = self.url.rsplit("/", 1)[-1]
         if self.member:
             return RemoteFile(self.url, name, self.archive_sha256, self.archive_size, note)
         return RemoteFile(self.url, name, self.sha256, self.size, note)
+
+    @property
+    def by_hand(self) -> str:
+        """The command that takes a file which was got by hand."""
+        if self.kind == "detector":
+            return "flask datasets import NAME ... --detector FILE"
+        fed = f" {described(self.preprocessing)}" if self.preprocessing else ""
+        return f"flask models add {self.name} --onnx FILE{fed}"
 
 
 @cache
@@ -101,8 +110,8 @@ def known_model(name: str) -> KnownModel:
         )
     if not known.url:
         raise ModelError(
-            f"{name}: no program can fetch it ({known.source}). Get or make the file, then: flask "
-            f"models add {name} --onnx FILE"
+            f"{name}: no program can fetch it ({known.source}). Get or make the file, then: "
+            f"{known.by_hand}"
         )
     return known
 

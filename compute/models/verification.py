@@ -18,21 +18,23 @@ from compute.engines.catalogue import engine_named
 from compute.errors import ModelError
 from compute.graphs.probes import probe_images
 from compute.models.checks import (
+    Better,
     Embed,
+    Labelled,
     accuracy,
     better_way,
     check_probes,
-    described,
     labelled,
-    ways_to_feed,
-    what_is_wrong,
 )
+from compute.models.feeding import add_again, described, ways_to_feed, what_is_wrong
 from compute.models.known import KnownModel
 from compute.progress import progress_bar
 from compute.registry import ModelEntry, ModelRegistry, open_embedder
 
 MINIMUM: Final = 40
 """Pairs that a check on a dataset needs."""
+FEW_IMAGES: Final = 400
+"""Pairs of so few images share most of them, and say less than their number promises."""
 
 
 def check_on_record(
@@ -86,13 +88,7 @@ def check_on_dataset(
         progress.update(len(pairs.images))
         better = better_way(pairs, entry.preprocessing, own, embed_as, advance=progress.update)
     if better is not None:
-        way, theirs, ours = better
-        raise ModelError(
-            f"{title}: probably wrong {what_is_wrong(entry.preprocessing, way)}. Fed "
-            f"{described(entry.preprocessing)}, genuine and impostor pairs lie {ours:.2f} standard "
-            f"deviations apart; fed {described(way)} they lie {theirs:.2f} apart. Add it so, under "
-            "another name."
-        )
+        raise ModelError(f"{title}: {_told(entry, better, pairs)}")
     yield f"{title}: no other usual way to feed it sets {len(pairs.genuine)} pairs apart better."
     found = accuracy(pairs, own, published and published / 100)
     if found.published is None:
@@ -146,6 +142,22 @@ def check_engine(
     if found.worst > bound:
         raise ModelError(f"{said}: too far. Use another --engine.")
     return f"{said}."
+
+
+def _told(entry: ModelEntry, better: Better, pairs: Labelled) -> str:
+    """Say what is probably wrong, how that shows, how far to trust it, and what to do."""
+    doubt = ""
+    if better.others:
+        others = " or ".join(described(way) for way in better.others)
+        doubt = f" These {len(pairs.genuine)} pairs do not tell it from {others}."
+    if len(pairs.images) < FEW_IMAGES:
+        doubt += f" {len(pairs.images)} images are few: make sure on more, as of lfw."
+    return (
+        f"probably wrong {what_is_wrong(entry.preprocessing, better.way)}. Fed "
+        f"{described(entry.preprocessing)}, genuine and impostor pairs lie {better.own:.2f} "
+        f"standard deviations apart; fed {described(better.way)} they lie {better.separation:.2f} "
+        f"apart.{doubt} {add_again(entry.name)}"
+    )
 
 
 def _embed_as(registry: ModelRegistry, entry: ModelEntry, way: Preprocessing) -> Embed:

@@ -48,8 +48,9 @@ def _holds(dataset: StoredDataset) -> bool:
     if known is not None and known.sha256 != dataset.sha256:
         raise RunError(
             f"The database holds another {dataset.name} (hash {known.sha256[:12]}..., imported "
-            f"is {dataset.sha256[:12]}...). Use the data folder it came from, or another "
-            "database."
+            f"is {dataset.sha256[:12]}...). Use the data folder it came from or another database; "
+            f"or remove it with its results (flask datasets remove {dataset.name}) and import "
+            "again."
         )
     return known is not None
 

@@ -39,7 +39,8 @@ def publish_model(entry: ModelEntry) -> None:
         raise RunError(
             f"The database holds another model {entry.name!r} (SHA-256 "
             f"{known.sha256[:12]}..., fed {known.preprocessing}; in the registry "
-            f"{entry.sha256[:12]}..., {entry.fed}). Add the model under another name."
+            f"{entry.sha256[:12]}..., {entry.fed}). Add the model under another name, or remove "
+            f"that with its results: flask models remove {entry.name}"
         )
     # Also where nothing was added: no transaction may stay open while images are embedded.
     db.session.commit()

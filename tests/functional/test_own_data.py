@@ -102,7 +102,7 @@ def test_the_tutorial_goes_from_images_to_explanations(
     first = facts_of(settings.data_dir, "my-faces").first_pair_id
     assert first > 1_000_000
     assert rows[0]["id"] == first
-    assert rows[0]["identity1"] == rows[0]["identity2"] == "person-00001"
+    assert rows[0]["identity1"] == rows[0]["identity2"] == "p0"
     page = client.get(f"/viewer/{first}")
     assert page.status_code == 200
     assert "My faces" in page.get_data(as_text=True)

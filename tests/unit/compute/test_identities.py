@@ -35,3 +35,34 @@ def test_a_label_that_others_contradict_is_named() -> None:
     pairs = [pair("a", "b", True), pair("b", "c", True), pair("a", "c", False)]
     with pytest.raises(DatasetError, match=r"pairs\.csv: pair 3 \(a, c\) is labelled impostor"):
         with_identities(pairs, where="pairs.csv")
+
+
+def test_folders_are_persons_where_all_labels_agree() -> None:
+    pairs = [
+        pair("faces/ada/1.jpg", "faces/ada/2.jpg", True),
+        pair("faces/ada/3.jpg", "faces/eve/1.jpg", False),
+        pair("faces/bob/1.jpg", "faces/eve/1.jpg", False, ("Robert", "")),
+    ]
+    filled = with_identities(pairs, where="list")
+    assert [(each.identity1, each.identity2) for each in filled] == [
+        ("ada", "ada"),
+        ("ada", "eve"),
+        ("Robert", "eve"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [pair("ada/1.jpg", "ada/2.jpg", True), pair("ada/1.jpg", "ada/3.jpg", False)],
+        [pair("ada/1.jpg", "more/2.jpg", True), pair("ada/1.jpg", "eve/3.jpg", False)],
+        [pair("ada/1.jpg", "ada/2.jpg", True)],
+        [pair("ada/1.jpg", "eve/2.jpg", False)],
+        [pair("1.jpg", "2.jpg", True), pair("1.jpg", "ada/3.jpg", False)],
+        [pair("a/x/1.jpg", "a/x/2.jpg", True), pair("a/x/1.jpg", "b/x/1.jpg", False)],
+    ],
+    ids=["impostors in one", "one in two", "no impostors", "no genuine", "no folder", "one name"],
+)
+def test_folders_that_labels_contradict_are_no_persons(pairs: list[NamedPair]) -> None:
+    filled = with_identities(pairs, where="list")
+    assert filled[0].identity1 == "person-00001"

@@ -18,7 +18,7 @@ from compute.demo import MODEL_PATH
 from compute.embedding import Preprocessing
 from compute.errors import HashMismatchError, ModelError
 from compute.files import sha256_of_file
-from compute.models.checks import ways_to_feed
+from compute.models.feeding import ways_to_feed
 from compute.models.known import KnownModel, known_by_hash, known_model, known_models, pull
 from compute.registry import NAME, ModelEntry, ModelRegistry
 from tests import onnx_models, web_server

@@ -22,12 +22,10 @@ from compute.models.checks import (
     accuracy,
     better_way,
     check_probes,
-    described,
     probe_distances,
     separation,
-    ways_to_feed,
-    what_is_wrong,
 )
+from compute.models.feeding import described, ways_to_feed, what_is_wrong
 from tests.onnx_models import toy, toy_embeddings
 
 RGB = Preprocessing("rgb", (127.5,) * 3, (127.5,) * 3)
@@ -138,10 +136,40 @@ def test_a_better_way_is_found_on_pairs(people: Labelled) -> None:
     own = people.distances(embed_as(BGR))
     found = better_way(people, BGR, own, embed_as, advance=seen.append)
     assert found is not None
-    way, theirs, ours = found
-    assert way == RGB
-    assert theirs > ours == separation(own, people.genuine)
+    assert found.way == RGB
+    assert found.separation > found.own == separation(own, people.genuine)
     assert seen == [len(people.images)] * 9
+
+
+def test_ways_that_few_pairs_cannot_tell_apart_are_named() -> None:
+    """Two ways are far better than the given one, and differ from each other by luck."""
+    count = 120
+    genuine = np.arange(count) % 2 == 0
+    rows, images = np.arange(count), np.zeros((2 * count, 112, 112, 3), np.uint8)
+    pairs = Labelled(images, rows, rows + count, genuine, rows % 10)
+
+    def made(distances: NDArray[np.float64]) -> Embed:
+        """Return a model that finds the pairs so far apart."""
+        cosines = 1 - distances
+        seconds = np.column_stack([cosines, np.sqrt(1 - cosines**2)])
+        embeddings = np.concatenate([np.tile([1.0, 0.0], (count, 1)), seconds])
+        return lambda _: embeddings.astype(np.float32)
+
+    random = np.random.default_rng(0)
+    good = np.where(genuine, 0.4, 1.0) + random.normal(0, 0.1, count)
+    likely = [RGB, IMAGENET]
+    answers = {way: good + random.normal(0, 0.05, count) for way in likely}
+    poor = np.where(genuine, 0.6, 0.7) + random.normal(0, 0.1, count)
+    best, other = sorted(likely, key=lambda way: -separation(answers[way], genuine))
+    reached = [separation(answers[way], genuine) for way in (best, other)]
+    assert reached[0] > 1.01 * reached[1]
+    fed = replace(other, color="bgr", mean=other.mean[::-1], std=other.std[::-1])
+
+    found = better_way(pairs, fed, poor, lambda way: made(answers.get(way, poor)))
+
+    assert found is not None
+    assert found.way == other  # only the colour order changes
+    assert found.others == [best]
 
 
 def test_the_right_way_has_no_better(people: Labelled) -> None:
