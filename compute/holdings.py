@@ -10,6 +10,7 @@ from compute.alignment import DETECTOR_FILE, DETECTOR_SHA256, find_detector
 from compute.datasets.store import dataset_folder, imported_names, read_origin
 from compute.errors import ComputeError, DatasetError
 from compute.files import require_sha256
+from compute.models.known import fed_otherwise
 from compute.registry import ModelRegistry
 
 _FILES = ("images.npy", "images.csv", "pairs.csv", "skipped.csv")
@@ -17,11 +18,20 @@ _FILES = ("images.npy", "images.csv", "pairs.csv", "skipped.csv")
 
 @dataclass(frozen=True)
 class Holding:
-    """One thing of the data folder; ``fault`` says what is wrong with it, and what to do."""
+    """One thing of the data folder.
+
+    Attributes
+    ----------
+    fault
+        What is wrong with it, and what to do.
+    doubt
+        What works, and should be looked at.
+    """
 
     kind: str
     name: str
     fault: str = ""
+    doubt: str = ""
 
 
 def holdings(data: Path, *, detectors: Sequence[Path]) -> Iterator[Holding]:
@@ -67,7 +77,7 @@ def _models(data: Path) -> Iterator[Holding]:
                 registry.path(entry)
             except ComputeError as error:
                 fault = str(error)
-        yield Holding("model", entry.name, fault)
+        yield Holding("model", entry.name, fault, "" if fault else fed_otherwise(entry))
 
 
 def _detector(folders: Sequence[Path]) -> Iterator[Holding]:

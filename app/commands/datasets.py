@@ -22,7 +22,7 @@ _FILE = click.Path(path_type=Path)
 @datasets.command("list")
 @teaching
 def datasets_list() -> None:
-    """Show every known dataset: pairs, folds, ids, state, licence and source.
+    """Show every known dataset: licence and source, then pairs, folds, ids and state.
 
     The state is the last of: absent, pulled (downloaded), imported (aligned and stored), verified
     (by one model or more), explained (pairs of it).
@@ -32,15 +32,15 @@ def datasets_list() -> None:
 
     known = known_datasets(site_settings().data_dir)
     published = published_states()
+    for each in known:
+        click.echo(f"{each.facts.name}: {each.facts.source}. Licence: {each.facts.licence}")
     width = max(len(each.facts.name) for each in known)
-    click.echo(f"{'name':{width}} {'pairs':>6} {'folds':>5} {'ids':>21}  state")
+    click.echo(f"\n{'name':{width}} {'pairs':>6} {'folds':>5} {'ids':>21}  state")
     for each in known:
         facts = each.facts
         state = published.get(facts.name, each.state) if each.state == "imported" else each.state
         ids = f"{facts.first_pair_id}..{facts.last_pair_id}"
         click.echo(f"{facts.name:{width}} {facts.pairs:6} {each.folds:5} {ids:>21}  {state}")
-        click.echo(f"{'':{width}} licence: {facts.licence}")
-        click.echo(f"{'':{width}} source: {facts.source}")
 
 
 @datasets.command("import")
@@ -125,6 +125,7 @@ def datasets_import(
 def _imported(name: str, report: ImportReport) -> None:
     state = "is imported already" if report.already else "imported"
     click.echo(f"{name} {state}: {report.images} images, {report.pairs} pairs.")
+    click.echo(f"Next: flask compute --dataset {name} --limit 10")
     finish(report.skipped)
 
 

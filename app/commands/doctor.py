@@ -75,11 +75,18 @@ def _holdings(settings: Settings) -> Iterator[Finding]:
     kinds = set()
     for held in holdings(settings.data_dir, detectors=folders):
         kinds.add(held.kind)
-        yield Finding("wrong" if held.fault else "right", held.kind, held.fault or held.name)
+        if held.doubt:
+            yield Finding("doubtful", held.kind, held.doubt)
+        else:
+            yield Finding("wrong" if held.fault else "right", held.kind, held.fault or held.name)
     for kind, text, remedy in (
         ("dataset", "none is imported yet", "Run: flask datasets list"),
         ("model", "none is in the registry yet", "Run: flask models list"),
-        ("detector", "not here; needed to import photographs only", "Run: flask models pull yunet"),
+        (
+            "detector",
+            "not here; needed to import photographs only",
+            "Run: flask models pull yunet, or name its file: flask datasets import --detector FILE",
+        ),
     ):
         if kind not in kinds:
             yield Finding("absent", kind, text, remedy)

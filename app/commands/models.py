@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from app.commands.published import measured
 from app.commands.removal import AGREED, confirm_removal, is_published, withdraw
 
 if TYPE_CHECKING:
+    from compute.models.known import KnownModel
     from compute.registry import ModelEntry
 
 models = AppGroup("models", help="List, pull, add, check and remove face verification models.")
@@ -32,19 +32,12 @@ def models_list(*, known: bool) -> None:
 
     entries = ModelRegistry(site_settings().data_dir).entries()
     for entry in entries.values():
-        if entry.endpoint:
-            click.echo(f"{entry.name}: {behind(entry.endpoint)}, SHA-256 {entry.sha256}")
-            continue
-        fed = entry.preprocessing
-        batch = f"batch {entry.io.batch}" if entry.io.batch else "any batch"
-        click.echo(
-            f"{entry.name}: {entry.io.dimension}-D, {entry.io.layout}, {batch}, {fed.color}, mean "
-            f"{_numbers(fed.mean)}, std {_numbers(fed.std)}, SHA-256 {entry.sha256}"
-        )
+        title = f"{entry.title}; " if entry.title != entry.name else ""
+        click.echo(f"{entry.name}: {title}{_what_it_is(entry)}")
     if known:
         click.echo("Known (flask models pull NAME; what has no file to fetch is marked -):")
         for each in known_models().values():
-            click.echo(f"{'  ' if each.url else '- '}{each.name:24} {each.title}; {each.licence}")
+            click.echo(f"{'  ' if each.url else '- '}{each.name:24} {_in_short(each)}")
     elif not entries:
         click.echo(
             "No models yet. Add one with: flask models add NAME --onnx FILE, or pull one that "
@@ -126,6 +119,10 @@ def models_add(
         preprocessing = Preprocessing(color, _channels(mean), _channels(std))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    known = _known_file(onnx)
+    if known is not None:
+        words["licence"] = licence or known.licence
+        words["source"] = source or known.source
     entry = ModelRegistry(site_settings().data_dir).add(
         name,
         onnx,
@@ -212,10 +209,22 @@ def _require_agreement(name: str, terms: str) -> None:
         fail(f"{name} was not fetched: its terms were not agreed to (--accept-licence does so).")
 
 
+def _known_file(onnx: Path) -> KnownModel | None:
+    """Return the known model that a file is, if any; exit where it is a detector."""
+    from compute.files import sha256_of_file
+    from compute.models.known import known_by_hash
+
+    known = known_by_hash(sha256_of_file(onnx)) if onnx.is_file() else None
+    if known is not None and known.kind == "detector":
+        fail(
+            f"{onnx} is the detector {known.title}, no model of faces. Take it by: {known.by_hand}"
+        )
+    return known
+
+
 def _tell(entry: ModelEntry) -> None:
     """Say what was added, and what is odd about it."""
-    from compute.models.feeding import described
-    from compute.models.known import known_by_hash
+    from compute.models.known import fed_otherwise
 
     batch = f"at its fixed batch of {entry.io.batch}" if entry.io.batch else "at any batch"
     click.echo(
@@ -224,13 +233,9 @@ def _tell(entry: ModelEntry) -> None:
     )
     for change in entry.changes:
         click.echo(f"{entry.name}: {change}.")
-    known = known_by_hash(entry.file_sha256)
-    if known and known.preprocessing and known.preprocessing != entry.preprocessing:
-        click.echo(
-            f"Warning: this file is {known.title}, which its owner feeds "
-            f"{described(known.preprocessing)}; here it is fed {described(entry.preprocessing)}.",
-            err=True,
-        )
+    odd = fed_otherwise(entry)
+    if odd:
+        click.echo(f"Warning: {odd}", err=True)
     if max(*entry.preprocessing.mean, *entry.preprocessing.std) < 1:
         click.echo(
             "Warning: mean and std are meant for x in 0..255; these look as if for x in 0..1. "
@@ -268,8 +273,26 @@ def _check(
             click.echo(line)
 
 
-def _numbers(values: Sequence[float]) -> str:
-    return ",".join(f"{value:g}" for value in dict.fromkeys(values))
+def _what_it_is(entry: ModelEntry) -> str:
+    from compute.models.feeding import described
+
+    if entry.endpoint:
+        return f"{behind(entry.endpoint)}, SHA-256 {entry.sha256}"
+    batch = f"batch {entry.io.batch}" if entry.io.batch else "any batch"
+    fed = described(entry.preprocessing)
+    return f"{entry.io.dimension}-D, {entry.io.layout}, {batch}, {fed}, SHA-256 {entry.sha256}"
+
+
+def _in_short(known: KnownModel) -> str:
+    """Say what helps to choose: what it is, how good, how large a download, on what terms."""
+    size = known.archive_size or known.size
+    parts = (
+        f"{known.title} (detector)" if known.kind == "detector" else known.title,
+        f"LFW {known.published['lfw']:g} %" if "lfw" in known.published else "",
+        f"{size / 1e6:.1f} MB" if size else "",
+        known.licence or "licence not stated",
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def _channels(text: str) -> tuple[float, float, float]:

@@ -90,9 +90,10 @@ def finish(skipped: Sequence[Any]) -> None:
 
 
 def list_skipped(skipped: Sequence[Any]) -> None:
-    """Name each thing that was left out (its ``what`` and ``reason``) once, and their number."""
+    """Name each thing that was left out (its ``what`` and ``reason``) once, and how many."""
     unique = list(dict.fromkeys(skipped))
     for each in unique:
         click.echo(f"skipped {each.what}: {each.reason}", err=True)
     if unique:
-        click.echo(f"{len(unique)} skipped in all, listed above.", err=True)
+        pairs = sum(each.what.startswith("pair ") for each in unique)
+        click.echo(f"{len(unique)} skipped in all, {pairs} of them pairs: see above.", err=True)

@@ -159,7 +159,7 @@ def better_way(
     advance
         Called with the number of images embedded since the last call.
     """
-    drawn = [slice(None), *_resampled(pairs.genuine)]
+    drawn = [np.arange(len(pairs.genuine)), *_resampled(pairs.genuine)]
 
     def separations(distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return d' of the pairs, then of each resample."""

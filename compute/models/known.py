@@ -14,7 +14,7 @@ from compute.errors import ModelError
 from compute.fetching.fetch import RemoteFile, fetch
 from compute.fetching.unpacking import take_member
 from compute.files import sha256_of_file, write_whole
-from compute.models.feeding import described
+from compute.models.feeding import add_again, described
 from compute.progress import say as say_aloud
 from compute.registry import ModelEntry, ModelRegistry
 
@@ -97,6 +97,17 @@ def known_by_hash(sha256: str) -> KnownModel | None:
     """Return the known model that a file is, by its hash."""
     named = (known for known in known_models().values() if known.sha256)
     return next((known for known in named if known.sha256 == sha256), None)
+
+
+def fed_otherwise(entry: ModelEntry) -> str:
+    """Say that a model of the registry is fed otherwise than its owner feeds it; else nothing."""
+    known = known_by_hash(entry.file_sha256)
+    if known is None or known.preprocessing in (None, entry.preprocessing):
+        return ""
+    return (
+        f"{entry.name} is {known.title}, which its owner feeds {described(known.preprocessing)}; "
+        f"here it is fed {described(entry.preprocessing)}. {add_again(entry.name)}"
+    )
 
 
 def known_model(name: str) -> KnownModel:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -98,7 +99,7 @@ def test_models_are_added_listed_and_verified(runner: FlaskCliRunner, toy: Path)
     assert "toy added: 16-D embeddings, nchw, at any batch" in added.output
     assert run(runner, "models", "add", "toy", "--onnx", toy, *options).exit_code == 0
     listed = run(runner, "models", "list").output
-    assert "toy: 16-D, nchw, any batch, bgr, mean 1,2,3, std 127.5" in listed
+    assert "toy: 16-D, nchw, any batch, --color bgr --mean 1,2,3 --std 127.5, SHA-256" in listed
     verified = run(runner, "models", "verify")
     assert (verified.exit_code, verified.output.count("toy:")) == (0, 1)
 
@@ -170,7 +171,11 @@ def test_a_known_file_that_is_fed_wrongly_is_named(
     wrong = ("--mean", "127.5", "--std", "127.5")
     added = run(runner, "models", "add", "mine", "--onnx", toy, *wrong)
     assert added.exit_code == 0
-    assert "Warning: this file is The toy, which its owner feeds --color bgr" in added.output
+    assert "Warning: mine is The toy, which its owner feeds --color bgr" in added.output
+    card = run(runner, "models", "card", "mine").output
+    assert re.search(r"^licence +Toys$", card, re.MULTILINE)  # what is known need not be said
+    looked = run(runner, "doctor")
+    assert "look   model         mine is The toy, which its owner feeds" in looked.output
     assert (
         run(runner, "models", "add", "toy", "--onnx", toy, "--color", "bgr", *wrong).exit_code == 0
     )
@@ -243,7 +248,7 @@ def test_a_card_says_all_that_is_known(
         assert said in card.output
     assert run(runner, "models", "card", "nobody").exit_code == 2
     listed = run(runner, "models", "list", "--known").output
-    assert "The toy; Toys" in listed
+    assert "The toy; LFW 99.5 %; Toys" in listed
 
 
 @pytest.mark.parametrize(
@@ -353,19 +358,20 @@ def test_an_import_lists_what_it_skips(
     done = run(runner, *command)
     assert done.exit_code == 1, done.output
     assert "lfw imported: 11 images, 4990 pairs." in done.output
-    assert f"skipped P1/P1_0003.jpg: P1/P1_0003.jpg: not in {images}" in done.output
-    assert "skipped P0/P0_0001.jpg: P0/P0_0001.jpg: cannot be aligned" in done.output
+    assert "Next: flask compute --dataset lfw" in done.output
+    assert f"skipped P1/P1_0003.jpg: not in {images}" in done.output
+    assert "skipped P0/P0_0001.jpg: cannot be aligned" in done.output
     assert "skipped pair 1: needs P0/P0_0001.jpg" in done.output
     assert "skipped pair 300: needs P1/P1_0003.jpg" in done.output
-    assert f"{2 + 1010} skipped in all" in done.output
+    assert f"{2 + 1010} skipped in all, 1010 of them pairs" in done.output
     again = run(runner, *command)
     assert again.exit_code == 1
     assert "lfw is imported already: 11 images, 4990 pairs." in again.output
     verified = run(runner, "datasets", "verify", "lfw")
     assert "lfw: 11 images and 4990 pairs are sound." in verified.output
     listed = run(runner, "datasets", "list").output
-    assert "imported" in next(line for line in listed.splitlines() if line.startswith("lfw"))
-    assert "absent" in next(line for line in listed.splitlines() if line.startswith("demo"))
+    assert "imported" in next(line for line in listed.splitlines() if line.startswith("lfw "))
+    assert "absent" in next(line for line in listed.splitlines() if line.startswith("demo "))
 
 
 def test_an_import_says_what_it_needs(
@@ -381,7 +387,10 @@ def test_an_import_says_what_it_needs(
         (("lfw", "--images", images), "lfw needs --images and --pairs"),
         (("lfw", *both), f"The face detector {DETECTOR_FILE} is in none of"),
         (("lfw", *both, "--detector", wrong), f"{wrong}: SHA-256 is"),
-        (("lfw", *both, "--detector", tmp_path / "gone"), "gone is missing"),
+        (
+            ("lfw", *both, "--detector", tmp_path / "gone"),
+            "gone: no such file, and no name of a detector",
+        ),
         (("lfw", "--images", images, "--pairs", tmp_path / "gone", "--detector", wrong), "--pairs"),
         (("lfw", "--images", images, "--pairs", images, "--detector", wrong), "not a text file"),
     ):

@@ -46,6 +46,11 @@ def test_sound_holdings_have_no_fault(data: Path) -> None:
     assert found(data) == [Holding("dataset", "lfw"), Holding("model", "toy")]
 
 
+def test_what_a_killed_import_left_is_no_dataset(data: Path) -> None:
+    (data / "datasets/lfw").rename(data / "datasets/.writing-lfw")
+    assert found(data) == [Holding("model", "toy")]
+
+
 def test_a_service_needs_no_file(data: Path) -> None:
     with serving(BlackBox()) as box:
         manners = Manners(allow_private=True)

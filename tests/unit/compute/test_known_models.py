@@ -68,6 +68,14 @@ def test_what_is_on_record_is_complete(known: KnownModel) -> None:
     assert len(known.probes) in (0, 6)
 
 
+def test_what_was_got_by_hand_is_taken_as_what_it_is() -> None:
+    fed = "--color rgb --mean 127.5 --std 127.5"
+    model = known_model("w600k_r50").download.note
+    assert model.endswith(f"then: flask models add w600k_r50 --onnx FILE {fed}")
+    detector = known_model("yunet").download.note
+    assert detector.endswith("then: flask datasets import NAME ... --detector FILE")
+
+
 def test_hashes_are_of_one_model_each() -> None:
     hashes = [known.sha256 for known in known_models().values() if known.sha256]
     assert len(set(hashes)) == len(hashes)
