@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help setup demo test check format bench clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,7 @@ help: ## What can be made
 $(VENV)/.compute: requirements.txt requirements/compute.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing packages into $(VENV), which takes a minute or two."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/compute.txt
 	@touch $@
@@ -24,6 +25,8 @@ $(VENV)/.dev: $(VENV)/.compute requirements/cluster.txt requirements/dev.txt
 node_modules/.package-lock.json: package.json package-lock.json
 	@if command -v npm >/dev/null; then npm ci --silent; \
 	  else echo "npm is not installed: the tests of accessibility will be skipped."; fi
+
+setup: $(VENV)/.compute ## The environment alone, to be entered with: source .venv/bin/activate
 
 demo: $(VENV)/.compute ## Set up everything, compute the demo and serve it at 127.0.0.1:5000 (or PORT)
 	$(BIN)/flask demo
