@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+import urllib3
+
+MOMENTARY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers of a server that may be others next time."""
+
+_AT_ALL: Final = 10**9
+"""Seconds beyond which it does not matter what a server asks for."""
 
 
 class MomentaryError(Exception):
-    """A failure that may not happen again."""
+    """A failure that may not happen again; ``wait`` is for how many seconds a server asks."""
 
     def __init__(self, what: str, *, wait: float | None = None) -> None:
         super().__init__(what)
@@ -59,3 +69,12 @@ class StallClock:
         if self._bytes < self._patience.stall_bytes:
             raise MomentaryError(f"only {self._bytes} bytes came in {self._patience.stall:g} s")
         self._since, self._bytes = time.monotonic(), 0
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a server asks for, as such or as a date; None where it does not."""
+    try:
+        asked = headers.get("Retry-After", "")
+        return urllib3.Retry(retry_after_max=_AT_ALL).parse_retry_after(asked)
+    except urllib3.exceptions.InvalidHeader:
+        return None

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, ParamSpec, TypeVar
 
 import click
 from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from compute.datasets.store import Skipped
 
 DONE, SKIPPED, FAILED = 0, 1, 2
 
@@ -82,18 +85,18 @@ def agrees(question: str) -> bool:
         return False
 
 
-def finish(skipped: Sequence[Any]) -> None:
+def finish(skipped: Sequence[Skipped]) -> None:
     """List what was left out and exit: 0 where nothing was, else 1."""
     if skipped:
         list_skipped(skipped)
         sys.exit(SKIPPED)
 
 
-def list_skipped(skipped: Sequence[Any]) -> None:
+def list_skipped(skipped: Sequence[Skipped]) -> None:
     """Name each thing that was left out (its ``what`` and ``reason``) once, and how many."""
     unique = list(dict.fromkeys(skipped))
     for each in unique:
         click.echo(f"skipped {each.what}: {each.reason}", err=True)
     if unique:
-        pairs = sum(each.what.startswith("pair ") for each in unique)
+        pairs = sum(each.pair_id is not None for each in unique)
         click.echo(f"{len(unique)} skipped in all, {pairs} of them pairs: see above.", err=True)

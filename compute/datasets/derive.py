@@ -166,9 +166,7 @@ def _write(
 
 
 def _renumbered(each: Skipped, shift: int) -> Skipped:
-    kind, _, number = each.what.partition(" ")
-    is_pair = kind == "pair" and number.isdecimal()
-    return replace(each, what=f"pair {int(number) + shift}") if is_pair else each
+    return each if each.pair_id is None else replace(each, what=f"pair {each.pair_id + shift}")
 
 
 def _degraded(name: str, parent: StoredDataset, derivation: Derivation) -> NDArray[np.uint8]:
@@ -197,7 +195,7 @@ def _disjoint(
         named.append(
             NamedPair(first.name, second.name, first.identity, second.identity, pair.genuine)
         )
-    found = identity_disjoint_folds(named, folds=folds, seed=seed).folds
+    found = identity_disjoint_folds(named, folds=folds, seed=seed)
     placed = [
         replace(pair, fold=fold)
         for pair, fold in zip(pairs, found, strict=True)

@@ -47,25 +47,9 @@ def folds_of(genuine: Sequence[bool]) -> list[int]:
     return folds
 
 
-@dataclass(frozen=True)
-class DisjointFolds:
-    """Folds of which no two share an identity.
-
-    Attributes
-    ----------
-    folds
-        The fold of each pair, None where its identities are in two folds.
-    unplaced
-        The places, from 0, of the pairs without a fold: they cannot be part of such a protocol.
-    """
-
-    folds: list[int | None]
-    unplaced: list[int]
-
-
 def identity_disjoint_folds(
     pairs: Sequence[NamedPair], folds: int = FOLDS, seed: int = 0
-) -> DisjointFolds:
+) -> list[int | None]:
     """Put identities into folds, so that what a threshold was fitted on shows nobody of its test.
 
     People that pairs join stay together where they can. A group that is larger than a fold must be
@@ -77,6 +61,11 @@ def identity_disjoint_folds(
         How many.
     seed
         Where the search begins: the same pairs, folds and seed give the same result.
+
+    Returns
+    -------
+    The fold of each pair; None where its identities are in two folds, so that it can be no part of
+    such a protocol.
 
     Raises
     ------
@@ -102,7 +91,7 @@ def identity_disjoint_folds(
                 f"joined, for {folds} identity-disjoint folds: fold {fold} would lack genuine or "
                 "impostor pairs. Ask for fewer folds."
             )
-    return DisjointFolds(placed, [i for i, fold in enumerate(placed) if fold is None])
+    return placed
 
 
 class _People:

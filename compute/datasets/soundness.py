@@ -43,7 +43,7 @@ def require_counts(dataset: StoredDataset) -> None:
                     "again."
                 )
         before = pair.id
-    skipped = sum(each.what.startswith("pair ") for each in dataset.skipped)
+    skipped = sum(each.pair_id is not None for each in dataset.skipped)
     if len(pairs) + skipped != facts.pairs or len(dataset.images) != len(dataset.records):
         raise DatasetError(
             f"{dataset.name}: {len(pairs)} pairs, {skipped} skipped, {len(dataset.images)} images "

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
@@ -31,6 +32,8 @@ from compute.files import require_sha256, sha256_of_file, write_array, write_jso
 from compute.occlusion import IMAGE_SHAPE
 
 FORMAT: Final = 1
+
+_PAIR: Final = re.compile(r"pair ([0-9]{1,18})")
 
 _T = TypeVar("_T")
 
@@ -59,10 +62,16 @@ class PairRecord:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something left out, and why: an image by name, or a pair by id."""
+    """Something left out, and why: an image by name, or a pair as ``pair ID``."""
 
     what: str
     reason: str
+
+    @property
+    def pair_id(self) -> int | None:
+        """The id of a pair; None for anything else, were it called ``pair 1/face.jpg``."""
+        found = _PAIR.fullmatch(self.what)
+        return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)

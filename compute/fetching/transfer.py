@@ -25,13 +25,12 @@ import urllib3
 from app.version import VERSION
 from compute.errors import FetchError
 from compute.files import require_space, write_json
-from compute.patience import MomentaryError, Patience, StallClock
+from compute.patience import MOMENTARY, MomentaryError, Patience, StallClock, asked_wait
 from compute.progress import progress_bar
 
 _CHUNK: Final = 256 * 1024
 _HEAD: Final = 512
 _SPAN: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
-_MOMENTARY: Final = (408, 425, 429, 500, 502, 503, 504)
 _GONE: Final = (404, 410)
 _CLOSED: Final = (401, 403, 451)
 
@@ -164,8 +163,8 @@ class Transfer:
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             self.discard()
             raise MomentaryError("the server has no such part of the file", wait=0.0)
-        if status in _MOMENTARY:
-            raise MomentaryError(f"the server answers {status}", wait=_retry_after(response))
+        if status in MOMENTARY:
+            raise MomentaryError(f"the server answers {status}", wait=asked_wait(response.headers))
         if status in _GONE:
             raise self._final(f"is not there (the server answers {status}): moved or withdrawn")
         if status in _CLOSED:
@@ -274,14 +273,6 @@ def _validator(response: requests.Response) -> str | None:
     if tag and not tag.startswith("W/"):
         return tag
     return response.headers.get("Last-Modified")
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Return the seconds that a server asks for, given as such or as a date."""
-    try:
-        return urllib3.Retry().parse_retry_after(response.headers.get("Retry-After", ""))
-    except urllib3.exceptions.InvalidHeader:
-        return None
 
 
 def _stand_in(head: bytes) -> str | None:

@@ -8,8 +8,6 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import urllib3
@@ -17,7 +15,8 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from app.version import VERSION
 from compute.errors import RemoteError
-from compute.progress import note
+from compute.patience import MOMENTARY, MomentaryError, asked_wait
+from compute.progress import say
 from compute.remote.addresses import Target, parse_url, redirected, resolve
 
 ATTEMPTS: Final = 6
@@ -31,7 +30,6 @@ _CONNECT_SECONDS: Final = 10.0
 _MOST_REDIRECTS: Final = 3
 _CHUNK: Final = 1 << 16
 _SHOWN: Final = 300
-_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SAME_POST: Final = frozenset({301, 302, 307, 308})
 """Redirects after which the request may be sent once more as it is; 303 asks for a GET."""
 
@@ -70,14 +68,6 @@ class Manners:
                 "--key-env: expected the name of an environment variable, made of A-Z, a-z, 0-9 "
                 "and '_'. The key itself stands in that variable."
             )
-
-
-class _TransientError(Exception):
-    """What another attempt may mend; ``wait`` is how many seconds the service asks for."""
-
-    def __init__(self, reason: str, wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait = wait
 
 
 class Transport:
@@ -123,17 +113,18 @@ class Transport:
         for attempt in range(ATTEMPTS):
             try:
                 return self._follow(body, limit, attempt)
-            except _TransientError as error:
+            except MomentaryError as error:
                 reason = str(error)
-                if error.wait > LONGEST_WAIT:
+                asked = error.wait or 0.0
+                if asked > LONGEST_WAIT:
                     raise RemoteError(
-                        f"{self._target}: {reason}, and asks to be left alone for {error.wait:.0f} "
+                        f"{self._target}: {reason}, and asks to be left alone for {asked:.0f} "
                         "seconds. Run the command again then: finished work is kept."
                     ) from error
                 if attempt + 1 < ATTEMPTS:
-                    seconds = max(_FIRST_WAIT * 2**attempt, error.wait)
+                    seconds = max(_FIRST_WAIT * 2**attempt, asked)
                     if seconds >= _LONG:
-                        note(f"{self._target}: {reason}. Trying again in {seconds:.0f} seconds.")
+                        say(f"{self._target}: {reason}. Trying again in {seconds:.0f} seconds.")
                     self._sleep(seconds)
         raise RemoteError(
             f"{self._target}: {reason}, {ATTEMPTS} times in a row. Mend the service or the "
@@ -194,7 +185,7 @@ class Transport:
                 response.release_conn()
         except SSLError as error:
             if not isinstance(error.args[0], ssl.SSLCertVerificationError):
-                raise _TransientError(f"breaks off the TLS handshake ({error})") from None
+                raise MomentaryError(f"breaks off the TLS handshake ({error})") from None
             raise RemoteError(
                 f"{target}: its certificate cannot be trusted ({error}). Mend the certificate, or "
                 "name a file with that of your own authority in SSL_CERT_FILE."
@@ -202,7 +193,7 @@ class Transport:
         except (HTTPError, OSError) as error:
             # Resolved again for the next attempt: the service may have moved.
             self._addresses.pop(target.host, None)
-            raise _TransientError(
+            raise MomentaryError(
                 f"cannot be reached ({_without_key(str(error), self._key)})"
             ) from None
 
@@ -222,8 +213,8 @@ class Transport:
         message = f"answers {status} {response.reason or ''}".rstrip() + (
             f": {said}" if said else ""
         )
-        if status in _AGAIN:
-            raise _TransientError(message, _retry_after(response.headers.get("Retry-After")))
+        if status in MOMENTARY:
+            raise MomentaryError(message, wait=asked_wait(response.headers))
         hint = ""
         if status in (401, 403):
             hint = " Set the variable that --key-env names to a valid key."
@@ -262,7 +253,7 @@ class Transport:
                 )
             if self._clock() > deadline:
                 response.close()
-                raise _TransientError(
+                raise MomentaryError(
                     f"does not finish its answer in {self._manners.timeout:g} seconds"
                 )
             parts.append(part)
@@ -315,15 +306,3 @@ def _without_key(text: str, key: str) -> str:
 def _shown(text: str) -> str:
     clean = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
     return clean if len(clean) <= _SHOWN else clean[:_SHOWN] + "..."
-
-
-def _retry_after(header: str | None) -> float:
-    """Return the seconds of a Retry-After header, a number or a date; 0 where it says nothing."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

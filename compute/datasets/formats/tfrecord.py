@@ -40,14 +40,11 @@ class PairExample:
     genuine: bool
 
 
-def read_examples(path: Path, *, expected: int | None = None) -> Iterator[PairExample]:
+def read_examples(path: Path) -> Iterator[PairExample]:
     """Read the pairs of a file in their order, one at a time.
 
-    Parameters
-    ----------
-    expected
-        How many pairs the set has. A file that was cut off between two records looks whole: only
-        the number tells.
+    A file that was cut off between two records looks whole: only their number tells, which whoever
+    knows the set compares.
 
     Raises
     ------
@@ -66,10 +63,10 @@ def read_examples(path: Path, *, expected: int | None = None) -> Iterator[PairEx
                 yield _example(data)
             except ValueError as error:
                 _refuse(path, number, f"{error}. Is it a file of pairs with {', '.join(KEYS)}?")
-    if number == 0 or (expected is not None and number != expected):
+    if number == 0:
         raise DatasetError(
-            f"{path}: {number} records, expected {expected or 'at least one'}. The file is cut off "
-            "or is another one. Fetch it again."
+            f"{path}: no record, expected at least one. The file is cut off or is another one. "
+            "Fetch it again."
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.datasets.pairs import DisjointFolds, NamedPair, folds_of, identity_disjoint_folds
+from compute.datasets.pairs import NamedPair, folds_of, identity_disjoint_folds
 from compute.errors import DatasetError
 
 
@@ -54,12 +54,11 @@ def pair(identity1: str, identity2: str) -> NamedPair:
     )
 
 
-def require_disjoint(pairs: list[NamedPair], result: DisjointFolds) -> None:
-    """No identity is in two folds, and what has no fold is named."""
-    assert len(result.folds) == len(pairs)
-    assert result.unplaced == [i for i, fold in enumerate(result.folds) if fold is None]
+def require_disjoint(pairs: list[NamedPair], result: list[int | None]) -> None:
+    """No identity is in two folds."""
+    assert len(result) == len(pairs)
     folds: dict[str, set[int]] = defaultdict(set)
-    for its, fold in zip(pairs, result.folds, strict=True):
+    for its, fold in zip(pairs, result, strict=True):
         if fold is not None:
             folds[its.identity1].add(fold)
             folds[its.identity2].add(fold)
@@ -77,8 +76,8 @@ def test_groups_of_people_are_folds_and_nothing_is_lost() -> None:
     ]
     result = identity_disjoint_folds(pairs)
     require_disjoint(pairs, result)
-    assert result.unplaced == []
-    assert sorted(Counter(result.folds).values()) == [12] * 10
+    assert None not in result
+    assert sorted(Counter(result).values()) == [12] * 10
 
 
 def test_a_chain_is_cut_once_for_two_folds() -> None:
@@ -86,10 +85,9 @@ def test_a_chain_is_cut_once_for_two_folds() -> None:
     pairs = [pair(a, a) for a in people] + [pair(a, b) for a, b in pairwise(people)]
     result = identity_disjoint_folds(pairs, folds=2)
     require_disjoint(pairs, result)
-    assert len(result.unplaced) == 1
-    (cut,) = result.unplaced
+    (cut,) = (i for i, fold in enumerate(result) if fold is None)
     assert not pairs[cut].genuine
-    assert sorted(Counter(fold for fold in result.folds[:20]).values()) == [10, 10]
+    assert sorted(Counter(fold for fold in result[:20]).values()) == [10, 10]
 
 
 def test_a_group_larger_than_a_fold_loses_few_pairs_and_folds_stay_even() -> None:
@@ -102,8 +100,8 @@ def test_a_group_larger_than_a_fold_loses_few_pairs_and_folds_stay_even() -> Non
     result = identity_disjoint_folds(pairs)
     require_disjoint(pairs, result)
     # Two people meet in a fold of ten by chance a tenth of the time: 360 would be lost.
-    assert len(result.unplaced) < 120
-    sizes = Counter(fold for fold in result.folds[:800] if fold is not None)
+    assert result.count(None) < 120
+    sizes = Counter(fold for fold in result[:800] if fold is not None)
     assert max(sizes.values()) - min(sizes.values()) <= 12
 
 
@@ -122,7 +120,7 @@ def test_no_identity_is_in_two_folds(joins: list[tuple[int, int]], folds: int) -
         require_disjoint(pairs, result)
         for fold in range(folds):
             labels = {
-                its.genuine for its, found in zip(pairs, result.folds, strict=True) if found == fold
+                its.genuine for its, found in zip(pairs, result, strict=True) if found == fold
             }
             assert labels == {True, False}
 

@@ -195,3 +195,17 @@ def test_what_a_killed_process_left_is_written_over(tmp_path: Path) -> None:
         *FILES,
         "dataset.json",
     }
+
+
+@pytest.mark.parametrize(
+    ("what", "pair_id"),
+    [
+        ("pair 6001", 6001),
+        ("pair 1/face.jpg", None),
+        ("pair 12.jpg", None),
+        ("Ann/1.jpg", None),
+        ("pair ", None),
+    ],
+)
+def test_what_was_skipped_is_a_pair_by_its_id_alone(what: str, pair_id: int | None) -> None:
+    assert Skipped(what, "for a reason").pair_id == pair_id

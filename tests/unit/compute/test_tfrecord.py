@@ -54,7 +54,7 @@ def test_a_record_written_byte_by_byte(tmp_path: Path) -> None:
 
 def test_pairs_come_in_their_order(tmp_path: Path) -> None:
     path = write_examples(tmp_path / "set.tfrecord", PAIRS)
-    assert list(read_examples(path, expected=3)) == PAIRS
+    assert list(read_examples(path)) == PAIRS
 
 
 @settings(deadline=None)
@@ -192,12 +192,13 @@ def test_a_file_cut_off_anywhere_gives_an_error_or_misses_whole_records(tmp_path
         ends.append(ends[-1] + len(encode_record(encode_pair(pair))))
     for kept in range(0, len(whole), 17):
         path.write_bytes(whole[:kept])
+        if kept in ends[1:]:
+            continue
         with pytest.raises(DatasetError, match=r"cut off.*Fetch it again"):
-            list(read_examples(path, expected=3))
-    for records, kept in enumerate(ends[:-1]):
+            list(read_examples(path))
+    for records, kept in enumerate(ends[1:-1], start=1):
         path.write_bytes(whole[:kept])
-        with pytest.raises(DatasetError, match=f"{records} records, expected 3"):
-            list(read_examples(path, expected=3))
+        assert list(read_examples(path)) == PAIRS[:records]
 
 
 def test_a_changed_byte_anywhere_is_noticed(tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_another_kind_of_file_is_named_as_such(data: bytes, tmp_path: Path) -> N
 def test_an_empty_file_has_no_pairs(tmp_path: Path) -> None:
     path = tmp_path / "set.tfrecord"
     path.write_bytes(b"")
-    with pytest.raises(DatasetError, match="0 records, expected at least one"):
+    with pytest.raises(DatasetError, match="no record, expected at least one"):
         list(read_examples(path))
 
 
