@@ -93,7 +93,10 @@ class ImageSource:
         """Return the bytes of one file; ``ImageError`` where it is missing or damaged."""
         found = self._positions(name)
         if not found:
-            raise ImageError(f"{name}: not in {self.origin}. Get the whole distribution.")
+            raise ImageError(
+                f"{name}: not in {self.origin}. Names begin below it: mend the list, or get the "
+                "whole distribution."
+            )
         try:
             return self._readers[found[0]][1]()
         except _DAMAGE as error:
