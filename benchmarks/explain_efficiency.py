@@ -32,7 +32,8 @@ from compute.engines.catalogue import PLAIN
 from compute.engines.timing import cores
 from compute.explanation import embed_occlusions
 from compute.occlusion import OcclusionSpec, occluded_batches
-from compute.registry import ModelEntry, ModelRegistry, open_embedder
+from compute.opening import open_embedder
+from compute.registry import ModelEntry, ModelRegistry
 
 BATCH: Final = 16
 TARGET: Final = 1.05

@@ -19,18 +19,12 @@ from compute.files import exclusive
 from compute.judging import AheadJudge, Deviations, EmbeddingJudge, Judge, Judged
 from compute.judging_by_distance import DistanceJudge
 from compute.occlusion import OcclusionSpec
+from compute.opening import gives_distances, open_embedder, open_scorer
 from compute.parallel.judge import ShardedJudge
 from compute.parallel.work import Workers
 from compute.progress import note, progress_bar
 from compute.publish import OpenSet, Publisher
-from compute.registry import (
-    NAME,
-    ModelEntry,
-    ModelRegistry,
-    gives_distances,
-    open_embedder,
-    open_scorer,
-)
+from compute.registry import NAME, ModelEntry, ModelRegistry
 from compute.rendering import render
 from compute.runs import Conditions, current_conditions, load_or_start, started
 from compute.schedule import by_component, in_turn

@@ -15,22 +15,14 @@ from typing import Any, Final, Literal
 
 import tomli_w
 
-from compute.embedding import ModelIO, OnnxEmbedder, Preprocessing
-from compute.engines.agreement import open_agreeing
-from compute.engines.catalogue import PLAIN, engine_titled
+from compute.embedding import ModelIO, Preprocessing
 from compute.errors import ComputeError, ModelError
 from compute.files import exclusive, require_sha256, sha256_of_file, write_whole
 from compute.graphs import onnx_graph
 from compute.graphs.intake import take_in
 from compute.graphs.probing import probe
 from compute.models.feeding import described
-from compute.remote.service import (
-    RemoteEmbedder,
-    RemoteEndpoint,
-    RemoteScorer,
-    probe_service,
-    require_same,
-)
+from compute.remote.service import RemoteEndpoint, probe_service, require_same
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -354,54 +346,3 @@ def _require_name(name: str) -> None:
             f"Model name {name!r}: expected 1 to 64 of a-z, 0-9, '-' and '_', beginning with a "
             "letter or a digit, without '__'."
         )
-
-
-def gives_distances(entry: ModelEntry) -> bool:
-    """Tell whether a model is a black box that gives distances and no embeddings."""
-    return entry.endpoint is not None and entry.endpoint.answers == "distances"
-
-
-def open_embedder(
-    registry: ModelRegistry,
-    entry: ModelEntry,
-    *,
-    batch: int,
-    threads: int,
-    engine: str | None = None,
-) -> OnnxEmbedder | RemoteEmbedder:
-    """Open a model of the registry after checking its file's hash, or that its service is the same.
-
-    Parameters
-    ----------
-    engine
-        What runs a file, as stored with results; None for the plain engine.
-
-    Raises
-    ------
-    ModelError
-        Also for a service that gives distances only, and for an engine that does not agree with the
-        plain one on the probe images.
-    """
-    if entry.endpoint:
-        if gives_distances(entry):
-            raise ModelError(f"Model {entry.name!r} gives distances, expected embeddings.")
-        require_same(entry.endpoint)
-        return RemoteEmbedder(replace(entry.endpoint, batch=batch))
-    embedder, _ = open_agreeing(
-        registry.path(entry),
-        entry.preprocessing,
-        entry.io,
-        engine=PLAIN if engine is None else engine_titled(engine),
-        batch=batch,
-        threads=threads,
-        cache=registry.engines,
-    )
-    return embedder
-
-
-def open_scorer(entry: ModelEntry, *, batch: int) -> RemoteScorer:
-    """Open a service that gives distances, after checking that it is the same."""
-    if entry.endpoint is None or not gives_distances(entry):
-        raise ModelError(f"Model {entry.name!r} gives embeddings, expected distances.")
-    require_same(entry.endpoint)
-    return RemoteScorer(replace(entry.endpoint, batch=batch))

@@ -28,8 +28,9 @@ from compute.models.checks import (
 )
 from compute.models.feeding import add_again, described, ways_to_feed, what_is_wrong
 from compute.models.known import KnownModel
+from compute.opening import open_embedder
 from compute.progress import progress_bar
-from compute.registry import ModelEntry, ModelRegistry, open_embedder
+from compute.registry import ModelEntry, ModelRegistry
 
 MINIMUM: Final = 40
 """Pairs that a check on a dataset needs."""

@@ -22,7 +22,8 @@ from compute.datasets.store import ImageRecord, PairRecord, image_sha256, write_
 from compute.embedding import Preprocessing
 from compute.explanation import ROWS
 from compute.images import decode
-from compute.registry import ModelRegistry, open_embedder
+from compute.opening import open_embedder
+from compute.registry import ModelRegistry
 from tests import onnx_models
 
 FIRST_ID = 30001

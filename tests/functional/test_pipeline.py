@@ -48,8 +48,9 @@ from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.explanation import ROWS, row_name
 from compute.files import exclusive
 from compute.images import decode
+from compute.opening import open_embedder
 from compute.publish import OpenSet, datasets, explanations
-from compute.registry import ModelRegistry, open_embedder
+from compute.registry import ModelRegistry
 from compute.rendering import RenderedExplanation
 from compute.xmaps import similarity_map
 from tests.onnx_models import opset, toy

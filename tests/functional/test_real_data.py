@@ -34,7 +34,8 @@ from compute.files import sha256_of_file
 from compute.models.known import known_by_hash
 from compute.models.verification import check_on_record
 from compute.occlusion import OcclusionSpec
-from compute.registry import ModelRegistry, open_embedder
+from compute.opening import open_embedder
+from compute.registry import ModelRegistry
 from tests.dataset_files import write_lines
 
 pytestmark = pytest.mark.realdata

@@ -15,7 +15,8 @@ from onnx import external_data_helper
 from compute.embedding import Preprocessing
 from compute.errors import HashMismatchError, ModelError, RunError
 from compute.files import exclusive, sha256_of_file
-from compute.registry import ModelEntry, ModelRegistry, open_embedder
+from compute.opening import open_embedder
+from compute.registry import ModelEntry, ModelRegistry
 from tests import onnx_models
 from tests.onnx_models import toy
 
