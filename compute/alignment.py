@@ -70,7 +70,7 @@ def find_detector(folders: Sequence[Path], asked: Path | None = None) -> Path:
     looked = ", ".join(str(folder) for folder in folders)
     raise DatasetError(
         f"The face detector {named[name]} is in none of: {looked}. Fetch it (flask models pull "
-        f"{name}), or name a file with --detector FILE."
+        f"{name}), add its file (flask models add {name} --onnx FILE), or name one with --detector."
     )
 
 

@@ -33,7 +33,8 @@ def datasets_list() -> None:
     known = known_datasets(site_settings().data_dir)
     published = published_states()
     for each in known:
-        click.echo(f"{each.facts.name}: {each.facts.source}. Licence: {each.facts.licence}")
+        source = each.facts.source.rstrip(".")
+        click.echo(f"{each.facts.name}: {source}. Licence: {each.facts.licence}")
     width = max(len(each.facts.name) for each in known)
     click.echo(f"\n{'name':{width}} {'pairs':>6} {'folds':>5} {'ids':>21}  state")
     for each in known:

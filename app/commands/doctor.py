@@ -85,7 +85,7 @@ def _holdings(settings: Settings) -> Iterator[Finding]:
         (
             "detector",
             "not here; needed to import photographs only",
-            "Run: flask models pull yunet, or name its file: flask datasets import --detector FILE",
+            "Run: flask models pull yunet, or with its file: flask models add yunet --onnx FILE",
         ),
     ):
         if kind not in kinds:

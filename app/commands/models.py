@@ -105,9 +105,12 @@ def models_add(
 
     A file is fed (x - mean) / std with x in 0..255, aligned faces of 112 x 112. Weights in files
     beside it are taken in, and a batch that is fixed is opened where every row stays what it was.
+    The file of a known detector is put where `flask datasets import` looks for it.
     A service gets the faces as PNG; docs/black-box.md tells how it is spoken to.
     """
     from compute.embedding import Preprocessing
+    from compute.files import sha256_of_file
+    from compute.models.known import keep_detector, known_by_hash
     from compute.registry import ModelRegistry
 
     require_one_kind(onnx, url, batch)
@@ -119,11 +122,15 @@ def models_add(
         preprocessing = Preprocessing(color, _channels(mean), _channels(std))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    known = _known_file(onnx)
+    data = site_settings().data_dir
+    known = known_by_hash(sha256_of_file(onnx)) if onnx.is_file() else None
+    if known is not None and known.kind == "detector":
+        click.echo(f"{onnx.name} is {known.title}: kept as {keep_detector(data, known, onnx)}.")
+        return
     if known is not None:
         words["licence"] = licence or known.licence
         words["source"] = source or known.source
-    entry = ModelRegistry(site_settings().data_dir).add(
+    entry = ModelRegistry(data).add(
         name,
         onnx,
         preprocessing=preprocessing,
@@ -207,19 +214,6 @@ def _require_agreement(name: str, terms: str) -> None:
     click.echo(terms)
     if not agrees("Do you use it within these terms?"):
         fail(f"{name} was not fetched: its terms were not agreed to (--accept-licence does so).")
-
-
-def _known_file(onnx: Path) -> KnownModel | None:
-    """Return the known model that a file is, if any; exit where it is a detector."""
-    from compute.files import sha256_of_file
-    from compute.models.known import known_by_hash
-
-    known = known_by_hash(sha256_of_file(onnx)) if onnx.is_file() else None
-    if known is not None and known.kind == "detector":
-        fail(
-            f"{onnx} is the detector {known.title}, no model of faces. Take it by: {known.by_hand}"
-        )
-    return known
 
 
 def _tell(entry: ModelEntry) -> None:

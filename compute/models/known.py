@@ -80,8 +80,6 @@ class KnownModel:
     @property
     def by_hand(self) -> str:
         """The command that takes a file which was got by hand."""
-        if self.kind == "detector":
-            return "flask datasets import NAME ... --detector FILE"
         fed = f" {described(self.preprocessing)}" if self.preprocessing else ""
         return f"flask models add {self.name} --onnx FILE{fed}"
 
@@ -143,7 +141,7 @@ def pull(
         Where it cannot be had, is another file, or its name is taken by another model.
     """
     registry = ModelRegistry(data)
-    detector = data / "models" / known.file
+    detector = _detector_file(data, known)
     if known.kind == "detector" and _is(detector, known.sha256):
         return detector
     there = registry.entries().get(known.name)
@@ -154,7 +152,7 @@ def pull(
     if known.member:
         arrived = take_member(arrived, known.member, folder / known.member, sha256=known.sha256)
     if known.kind == "detector":
-        write_whole(detector, arrived.read_bytes())
+        keep_detector(data, known, arrived)
         arrived.unlink()
         return detector
     if known.preprocessing is None:
@@ -175,6 +173,17 @@ def pull(
             "its owner says something else than the file."
         )
     return entry
+
+
+def keep_detector(data: Path, known: KnownModel, file: Path) -> Path:
+    """Put the file of a detector where ``flask datasets import`` looks for it."""
+    target = _detector_file(data, known)
+    write_whole(target, file.read_bytes())
+    return target
+
+
+def _detector_file(data: Path, known: KnownModel) -> Path:
+    return data / "models" / known.file
 
 
 def _is(path: Path, sha256: str) -> bool:

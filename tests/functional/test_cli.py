@@ -186,6 +186,22 @@ def test_a_known_file_that_is_fed_wrongly_is_named(
     assert "Error: 1 of the models did not pass." in done.output
 
 
+def test_a_detector_that_was_got_by_hand_is_kept_as_what_it_is(
+    runner: FlaskCliRunner,
+    known: KnownModel,
+    toy: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    detector = replace(known, name="yunet", kind="detector", file=DETECTOR_FILE)
+    monkeypatch.setattr("compute.models.known.known_models", lambda: {"yunet": detector})
+    done = run(runner, "models", "add", "yunet", "--onnx", toy)
+    assert done.exit_code == 0, done.output
+    assert "toy.onnx is The toy: kept as" in done.output
+    assert (settings.data_dir / "models" / DETECTOR_FILE).read_bytes() == toy.read_bytes()
+    assert "No models yet" in run(runner, "models", "list").output
+
+
 def test_how_a_model_is_fed_is_checked_on_a_dataset(
     runner: FlaskCliRunner, known: KnownModel, toy: Path, settings: Settings
 ) -> None:

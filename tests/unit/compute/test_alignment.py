@@ -146,7 +146,9 @@ def test_a_detector_is_asked_for_by_name_or_file(tmp_path: Path) -> None:
     (tmp_path / "scrfd_10g.onnx").touch()
     assert find_detector([tmp_path], Path("yunet")) == tmp_path / DETECTOR_FILE
     assert find_detector([tmp_path], Path("scrfd_10g")) == tmp_path / "scrfd_10g.onnx"
-    assert find_detector([tmp_path], Path("a/file.onnx")) == Path("a/file.onnx")
+    assert find_detector([], tmp_path / DETECTOR_FILE) == tmp_path / DETECTOR_FILE
+    with pytest.raises(DatasetError, match=r"gone\.onnx: no such file.*one of yunet, scrfd_10g"):
+        find_detector([tmp_path], tmp_path / "gone.onnx")
     with pytest.raises(
         DatasetError, match=r"scrfd_500m\.onnx is in .*flask models pull scrfd_500m"
     ):

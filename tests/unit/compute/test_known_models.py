@@ -73,7 +73,7 @@ def test_what_was_got_by_hand_is_taken_as_what_it_is() -> None:
     model = known_model("w600k_r50").download.note
     assert model.endswith(f"then: flask models add w600k_r50 --onnx FILE {fed}")
     detector = known_model("yunet").download.note
-    assert detector.endswith("then: flask datasets import NAME ... --detector FILE")
+    assert detector.endswith("then: flask models add yunet --onnx FILE")
 
 
 def test_hashes_are_of_one_model_each() -> None:
