@@ -23,7 +23,8 @@ from benchmarks.faces import Bench
 from compute.blending import xmap
 from compute.engines.timing import cores
 from compute.explanation import METHODS, Embed, Method
-from compute.registry import ModelRegistry, open_embedder
+from compute.opening import open_embedder
+from compute.registry import ModelRegistry
 
 SIDE: Final = 112
 STRIDE: Final = 5

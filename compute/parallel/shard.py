@@ -31,7 +31,8 @@ from compute.explanation import ROWS, Embed
 from compute.files import write_whole
 from compute.judging import Deviations, EmbeddingJudge
 from compute.occlusion import OcclusionSpec
-from compute.registry import ModelRegistry, open_embedder
+from compute.opening import open_embedder
+from compute.registry import ModelRegistry
 from compute.rendering import as_stored
 from compute.runs import Conditions, stored_rows
 

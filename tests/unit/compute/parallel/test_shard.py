@@ -27,10 +27,11 @@ from compute.engines.tuning import Way
 from compute.errors import ComputeError, DatasetError, RunError
 from compute.judging import EmbeddingJudge
 from compute.occlusion import OcclusionSpec
+from compute.opening import open_embedder
 from compute.parallel import shard as shards
 from compute.parallel.judge import ShardedJudge
 from compute.parallel.shard import Run, Shard, explain_shard, read_explained, seen_dataset
-from compute.registry import ModelEntry, ModelRegistry, open_embedder
+from compute.registry import ModelEntry, ModelRegistry
 from compute.rendering import as_stored
 from compute.runs import Conditions, current_conditions
 from compute.schedule import by_component
