@@ -145,7 +145,7 @@ class ShardedJudge:
                 yield shard
 
         for shard, written in finished(self._workers, explain_shard, tasks()):
-            found = read_explained(Path(written))
+            found = read_explained(shard.file)
             if found is None:
                 raise RunError(
                     f"{written}: a worker left its results here, and they cannot be read. "
