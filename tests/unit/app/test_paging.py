@@ -32,7 +32,7 @@ def value(row: PairRow, column: str) -> Any:
     if not dot:
         return getattr(row, column)
     result = row.models[model]
-    return None if result is None else getattr(result, name)
+    return None if result is None else result.get(name)
 
 
 TESTS: dict[str, Callable[[Any, Any], bool]] = {
