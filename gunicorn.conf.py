@@ -1,5 +1,6 @@
 """How gunicorn serves the site; ``PORT`` and ``WEB_CONCURRENCY`` come from the environment."""
 
+import ctypes
 import gc
 import os
 from typing import Any
@@ -20,6 +21,13 @@ max_requests_jitter = 1_000
 accesslog = "-"
 # Nothing here is steered at run time, and a container may have no home to put a socket in.
 control_socket_disable = True
+
+# A page takes arrays over all pairs, and glibc would keep their memory for the next, in every
+# thread: half as much again as a worker needs. Blocks of 64 KiB and more go back at once.
+if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+    mallopt(M_MMAP_THRESHOLD, 65536)
+    mallopt(M_TRIM_THRESHOLD, 131072)
 
 
 def when_ready(_server: Any) -> None:

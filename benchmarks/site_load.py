@@ -66,7 +66,8 @@ def measure(
     -------
     ``milliseconds`` by kind (requests, p50, p95, max), ``all`` among them; ``errors``;
     ``achieved_rate``; ``start_up`` in seconds from the command to the first answer, and the first
-    page; ``megabytes`` of each worker (its share of what is shared, PSS); shares of a core.
+    page; ``megabytes`` of each worker (PSS): its ``own``, and pages of ``files`` (most of them of
+    the database) that the system may take back; shares of a core.
     """
     chosen, built = kept_site(pairs)
     app = create_app(chosen)
@@ -250,11 +251,14 @@ def _children(process: int) -> list[int]:
     return [int(number) for number in text.split()]
 
 
-def _megabytes(process: int) -> float:
-    """Return the PSS of a process: what is its own, and its share of what it shares."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return round(kilobytes * 1024 / 1e6, 1)
+def _megabytes(process: int) -> dict[str, float]:
+    """Return what a process has of memory (PSS: of what is shared, its share)."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+    kilobytes = {name: int(rest.split()[0]) for name, rest in (line.split(":") for line in lines)}
+    return {
+        "own": round((kilobytes["Pss"] - kilobytes["Pss_File"]) * 1024 / 1e6, 1),
+        "files": round(kilobytes["Pss_File"] * 1024 / 1e6, 1),
+    }
 
 
 def _seconds_of_cpu(server: int) -> float:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks import explorer, maps_and_pictures, publishing
+from benchmarks import explorer, maps_and_pictures, publishing, site_load
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the made-up site in a folder of the tests' own."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
 
 
 def test_the_benchmark_measures_every_class_and_keeps_its_site(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    temporary: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    output = tmp_path / "figures.json"
+    output = temporary / "figures.json"
     size = ["--pairs", "500", "--rounds", "1", "--databases", "sqlite"]
     explorer.main([*size, "--sample", "1", "--output", str(output)])
     report = json.loads(output.read_text())
@@ -45,3 +54,20 @@ def test_publishing_is_measured_step_by_step() -> None:
     assert set(found) == {"pairs", "sqlite"}
     assert set(found["sqlite"]) == {"images and pairs", "results", "explanations", "all"}
     assert all(seconds > 0 for seconds in found["sqlite"].values())
+
+
+def test_the_site_answers_every_visitor_of_the_load(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_load, "WARM_UP", 0.5)
+    found = json.loads(json.dumps(site_load.measure(20.0, 2.0, pairs=500)))
+    assert found["errors"] == 0
+    seen = found["milliseconds"]
+    assert 20 < seen["all"]["requests"] <= 50
+    assert sum(row["requests"] for row in seen.values()) == 2 * seen["all"]["requests"]
+    for row in seen.values():
+        assert 0 < row["p50"] <= row["p95"] <= row["max"]
+    assert len(found["megabytes"]) == found["workers"] == 2
+    assert all(worker["own"] > 0 for worker in found["megabytes"])
+    assert found["start_up"]["seconds"] > 0
+    assert found["cores"]["client"] < found["cores"]["server"]
