@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -344,3 +345,23 @@ def test_an_embedder_that_changes_its_length_is_refused() -> None:
 
     with pytest.raises(EmbeddingError, match="12"):
         explain_pair(changing, random_image(1), random_image(2), spec=SMALL)
+
+
+def test_method_two_alone_says_the_same_and_holds_one_face_at_a_time() -> None:
+    spread = np.random.default_rng(0).standard_normal((12, 8192)).astype(np.float32)
+
+    def wide(images: Pixels) -> NDArray[np.float32]:
+        return blocks(images) @ spread
+
+    def explained(*methods: Any) -> tuple[PairExplanation, int]:
+        tracemalloc.start()
+        found = explain_pair(wide, random_image(1), random_image(2), spec=SMALL, methods=methods)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found, peak
+
+    (two, less), (every, more) = explained("II"), explained("I", "II", "III")
+    for side in (1, 2):
+        assert np.array_equal(two.deviations("II", side), every.deviations("II", side))
+    one_face = SMALL.count * 8192 * 8  # unit vectors are float64
+    assert less < more - one_face
