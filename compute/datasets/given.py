@@ -19,6 +19,7 @@ from compute.datasets.own import Said, own_facts
 from compute.datasets.pairs import NamedPair
 from compute.datasets.photographs import Alignment, ListedPhotographs
 from compute.datasets.records import PairList, PictureRecords
+from compute.datasets.sources import open_source
 from compute.datasets.store import facts_of
 from compute.errors import DatasetError
 
@@ -206,5 +207,7 @@ def _table(path: Path) -> Listing:
 
 def _drawn(images: Path, given: Given) -> tuple[PairList, dict[str, Any]]:
     """Draw pairs from one folder per identity."""
-    pairs = pairs_of_folders(folder_images(images), per_label=given.per_label, seed=given.seed)
+    with open_source(images) as source:
+        names = folder_images(source)
+    pairs = pairs_of_folders(names, per_label=given.per_label, seed=given.seed)
     return PairList(Listing(pairs), {}), {"drawn": len(pairs), "seed": given.seed}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -25,12 +26,14 @@ from compute.alignment import LandmarkDetector, find_detector
 from compute.datasets.formats import lfw
 from compute.datasets.given import Given, import_given
 from compute.datasets.soundness import require_counts
+from compute.datasets.sources import open_source
 from compute.datasets.store import read_dataset
 from compute.distances import cosine_distances, unit_vectors
 from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.errors import ImageError, ModelError
 from compute.explanation import ROWS, OccludedFace, embed_occlusions, pair_deviations
 from compute.files import sha256_of_file
+from compute.images import decode
 from compute.models.known import known_by_hash
 from compute.models.verification import check_on_record
 from compute.occlusion import OcclusionSpec
@@ -111,6 +114,18 @@ def test_a_list_of_sllfw_takes_the_same_images_to_the_same_faces(real: Path, dat
     assert sllfw_faces.pairs == [replace(pair, id=pair.id + shift) for pair in lfw_faces.pairs]
     assert len(report.skipped) == len(lfw_faces.skipped)
     require_counts(sllfw_faces)
+
+
+def test_a_face_is_found_alike_in_a_photograph_of_any_size(real: Path) -> None:
+    detector = LandmarkDetector(find_detector([real / "models"]))
+    off = []
+    with open_source(real / "data/lfw-deepfunneled.tar") as source:
+        for name in source.paths[:600:100]:
+            image = decode(source.read(name), name)
+            large = np.asarray(cv2.resize(image, None, fx=8, fy=8), np.uint8)
+            found = (detector.landmarks(large, name) + 0.5) / 8 - 0.5
+            off.append(np.abs(found - detector.landmarks(image, name)).mean())
+    assert np.mean(off) < 4  # of 250 pixels; as large as it is, YuNet was off by 7 and more
 
 
 def test_an_image_without_a_face_is_named(real: Path) -> None:

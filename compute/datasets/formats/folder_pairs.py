@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
 
 from compute.datasets.pairs import NamedPair
-from compute.datasets.sources import folder_files
+from compute.datasets.sources import ImageSource
 from compute.errors import DatasetError
 
 SUFFIXES: Final = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
@@ -19,32 +19,34 @@ MOST_PAIRS: Final = 3000
 """Pairs of each label, unless more are asked for: as many as the sets of the LFW family have."""
 
 
-def folder_images(root: Path) -> list[str]:
-    """Return the images under a folder, sorted, as ``identity/file``.
+def folder_images(source: ImageSource) -> list[str]:
+    """Return the images of a folder or an archive, sorted, as ``identity/file``.
+
+    An archive may hold them in a folder above; hidden files are no images.
 
     Raises
     ------
     DatasetError
-        Where there is no such folder, no image, or an image that is in no folder of its own
-        identity, or too deep.
+        Where there is no image, or one that is in no folder of its identity, or too deep.
     """
-    if not root.is_dir():
-        raise DatasetError(f"{root}: no such folder. Expected one folder for each identity in it.")
-    names = [
-        path.relative_to(root).as_posix()
-        for path in folder_files(root)
-        if path.suffix.lower() in SUFFIXES
+    paths = [
+        path
+        for path in (PurePosixPath(path) for path in source.paths)
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
-    for name in names:
-        if name.count("/") != 1:
-            raise DatasetError(
-                f"{root}/{name}: expected {root}/IDENTITY/FILE, one folder for each identity."
-            )
-    if not names:
+    if not paths:
         raise DatasetError(
-            f"{root}: no image ({', '.join(SUFFIXES)}), expected one folder for each identity."
+            f"{source.origin}: no image ({', '.join(SUFFIXES)}), expected one folder for each "
+            "identity."
         )
-    return names
+    above = min((path.parent.parent for path in paths), key=lambda path: len(path.parts))
+    for path in paths:
+        if path.parent.parent != above or len(path.parts) < 2:
+            raise DatasetError(
+                f"{source.origin}/{path}: expected {source.origin / above}/IDENTITY/FILE, one "
+                "folder for each identity."
+            )
+    return sorted(f"{path.parent.name}/{path.name}" for path in paths)
 
 
 def pairs_of_folders(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from compute.datasets.formats.folder_pairs import folder_images, pairs_of_folders
 from compute.datasets.pairs import NamedPair
+from compute.datasets.sources import open_source
 from compute.errors import DatasetError
 
 
@@ -93,19 +95,42 @@ def test_what_gives_no_pairs_says_why(images: list[str], per_label: int | None, 
         pairs_of_folders(images, per_label=per_label)
 
 
+def listed(path: Path) -> list[str]:
+    with open_source(path) as source:
+        return folder_images(source)
+
+
+def fill(folder: Path) -> None:
+    for name in ("Bob/2.PNG", "Ann/b.jpg", "Ann/a.jpeg", "Ann/notes.txt", "Ann/._b.jpg", "README"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_bytes(b"x")
+
+
 def test_images_of_a_folder(tmp_path: Path) -> None:
-    for name in ("Bob/2.PNG", "Ann/b.jpg", "Ann/a.jpeg", "Ann/notes.txt", "README.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
+    fill(tmp_path)
     (tmp_path / "Bob" / "link.jpg").symlink_to(tmp_path / "Ann" / "b.jpg")
-    assert folder_images(tmp_path) == ["Ann/a.jpeg", "Ann/b.jpg", "Bob/2.PNG"]
+    assert listed(tmp_path) == ["Ann/a.jpeg", "Ann/b.jpg", "Bob/2.PNG"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+@pytest.mark.parametrize("above", [".", "photos", "all/photos"])
+def test_images_of_an_archive_under_whatever_folder(kind: str, above: str, tmp_path: Path) -> None:
+    fill(tmp_path / "in" / above)
+    archive = Path(shutil.make_archive(str(tmp_path / "photos"), kind, tmp_path / "in"))
+    assert listed(archive) == ["Ann/a.jpeg", "Ann/b.jpg", "Bob/2.PNG"]
 
 
 def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="nowhere: no such folder"):
-        folder_images(tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match="nowhere: no such file or folder"):
+        listed(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match="no image"):
-        folder_images(tmp_path)
+        listed(tmp_path)
+    fill(tmp_path)
     (tmp_path / "loose.jpg").write_bytes(b"x")
-    with pytest.raises(DatasetError, match=r"loose.jpg: expected .*/IDENTITY/FILE"):
-        folder_images(tmp_path)
+    with pytest.raises(DatasetError, match=r"expected .*/IDENTITY/FILE"):
+        listed(tmp_path)
+    (tmp_path / "loose.jpg").unlink()
+    (tmp_path / "Ann/deep").mkdir()
+    (tmp_path / "Ann/deep/1.jpg").write_bytes(b"x")
+    with pytest.raises(DatasetError, match=rf"deep/1.jpg: expected {tmp_path}/IDENTITY/FILE"):
+        listed(tmp_path)

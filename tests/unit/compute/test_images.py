@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from compute.errors import ImageError
 from compute.images import decode, encode_png, to_bgr
@@ -96,6 +97,30 @@ def test_every_kind_of_pixel_becomes_rgb(
     assert decoded.shape == (50, 40, 3)
     assert decoded.dtype == np.uint8
     assert tuple(decoded[9, 9]) == expected
+
+
+@pytest.mark.parametrize(
+    ("orientation", "stored"),
+    [
+        (1, lambda upright: upright),
+        (2, np.fliplr),
+        (3, lambda upright: np.rot90(upright, 2)),
+        (4, np.flipud),
+        (5, lambda upright: upright.transpose(1, 0, 2)),
+        (6, lambda upright: np.rot90(upright, 1)),
+        (7, lambda upright: np.rot90(upright.transpose(1, 0, 2), 2)),
+        (8, lambda upright: np.rot90(upright, 3)),
+    ],
+)
+def test_a_picture_stands_as_exif_says(
+    orientation: int, stored: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+) -> None:
+    upright = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(stored(upright))).save(file, "PNG", exif=exif)
+    assert np.array_equal(decode(file.getvalue(), "a"), upright)
 
 
 def test_a_palette_is_resolved() -> None:
