@@ -84,6 +84,12 @@ class Settings:
     triage: bool
     port: int
 
+    @property
+    def detector_folders(self) -> list[Path]:
+        """Where the file of a face detector may lie."""
+        homes = [self.data_dir, *([self.real_data] if self.real_data is not None else [])]
+        return [home / "models" for home in homes]
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read all settings; an unusable value raises ``SettingsError`` and names itself."""

@@ -163,7 +163,7 @@ class ModelRegistry:
         ModelError
             For a name or a file that cannot be used, or a name that means another model.
         """
-        _require_name(name)
+        require_name(name)
         if not onnx.is_file():
             raise ModelError(f"{onnx}: no such file. Check --onnx.")
         with exclusive(self._folder / ".lock", doing="changing the model registry"):
@@ -214,7 +214,7 @@ class ModelRegistry:
         ModelError, RemoteError
             For a name or a service that cannot be used, or a name that means another model.
         """
-        _require_name(name)
+        require_name(name)
         with exclusive(self._folder / ".lock", doing="changing the model registry"):
             entries = self.entries()
             known = entries.get(name)
@@ -243,7 +243,7 @@ class ModelRegistry:
 
     def remove(self, name: str) -> None:
         """Forget a model and delete its file; one that is not there is nothing to remove."""
-        _require_name(name)
+        require_name(name)
         with exclusive(self._folder / ".lock", doing="changing the model registry"):
             entries = self.entries()
             if entries.pop(name, None) is not None:
@@ -340,7 +340,8 @@ def _another_name(name: str) -> str:
     )
 
 
-def _require_name(name: str) -> None:
+def require_name(name: str) -> None:
+    """Raise ``ModelError`` unless a model can have this name: it is that of its files, too."""
     if not NAME.fullmatch(name) or "__" in name:
         raise ModelError(
             f"Model name {name!r}: expected 1 to 64 of a-z, 0-9, '-' and '_', beginning with a "

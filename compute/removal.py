@@ -9,7 +9,7 @@ from pathlib import Path
 
 from compute.datasets.store import dataset_folder, imported_names
 from compute.files import exclusive
-from compute.registry import ModelRegistry
+from compute.registry import ModelRegistry, require_name
 
 
 def remove_dataset(data: Path, name: str, withdraw: Callable[[], None]) -> None:
@@ -38,10 +38,11 @@ def remove_dataset(data: Path, name: str, withdraw: Callable[[], None]) -> None:
 
 def remove_model(data: Path, name: str, withdraw: Callable[[], None]) -> None:
     """Remove a model's entry, its file, and the embeddings that it made; see ``remove_dataset``."""
+    require_name(name)
     with _undisturbed(data, model=name):
         withdraw()
-        for runs in (data / "runs").glob(f"*/{name}"):
-            _delete(runs)
+        for dataset in (data / "runs").glob("*"):
+            _delete(dataset / name)
         ModelRegistry(data).remove(name)
 
 

@@ -102,11 +102,9 @@ def datasets_import(
 
     settings = site_settings()
     if name == "demo":
+        _require_no_options()
         _imported(name, import_demo(settings.data_dir))
         return
-    folders = [settings.data_dir / "models"]
-    if settings.real_data is not None:
-        folders.append(settings.real_data / "models")
     given = Given(
         images=images,
         pairs=pairs,
@@ -115,12 +113,21 @@ def datasets_import(
         tfrecord=tfrecord,
         bin=bin_file,
         align=align,
-        find_detector=lambda: find_detector(folders, detector),
+        find_detector=lambda: find_detector(settings.detector_folders, detector),
         per_label=per_label,
         seed=seed,
         said=Said(title, licence, source),
     )
     _imported(name, import_given(settings.data_dir, name, given))
+
+
+def _require_no_options() -> None:
+    context = click.get_current_context()
+    for option in context.command.params:
+        if isinstance(option, click.Option) and option.name is not None:
+            source = context.get_parameter_source(option.name)
+            if source is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"demo is drawn by code: leave {option.opts[0]} out.")
 
 
 def _imported(name: str, report: ImportReport) -> None:
@@ -174,7 +181,7 @@ def datasets_pull(name: str, source: str | None) -> None:
 @click.option(
     "--folds", type=click.Choice(["identity-disjoint"]), help="Folds that share no identity."
 )
-@click.option("--fold-count", default=10, show_default=True, help="How many such folds.")
+@click.option("--fold-count", type=int, help="How many such folds; 10 if left out.")
 @click.option(
     "--quality", type=_FILE, help="An ONNX model, such as eDifFIQA, that rates every face."
 )
@@ -186,7 +193,7 @@ def datasets_derive(
     base: str,
     steps: tuple[str, ...],
     folds: str | None,
-    fold_count: int,
+    fold_count: int | None,
     quality: Path | None,
     seed: int,
     title: str,
@@ -197,10 +204,13 @@ def datasets_derive(
     """
     from compute.datasets.degrade import parse_degradation
     from compute.datasets.derive import Derivation, derive
+    from compute.datasets.pairs import FOLDS
 
+    if fold_count is not None and folds is None:
+        raise click.UsageError("--fold-count belongs to --folds identity-disjoint.")
     derivation = Derivation(
         tuple(parse_degradation(step) for step in steps),
-        fold_count if folds else None,
+        (fold_count or FOLDS) if folds else None,
         quality,
         seed,
     )

@@ -69,11 +69,8 @@ def _holdings(settings: Settings) -> Iterator[Finding]:
     from compute.holdings import holdings
 
     yield _engines()
-    folders = [settings.data_dir / "models"]
-    if settings.real_data is not None:
-        folders.append(settings.real_data / "models")
     kinds = set()
-    for held in holdings(settings.data_dir, detectors=folders):
+    for held in holdings(settings.data_dir, detectors=settings.detector_folders):
         kinds.add(held.kind)
         if held.doubt:
             yield Finding("doubtful", held.kind, held.doubt)

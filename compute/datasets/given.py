@@ -74,6 +74,10 @@ def import_given(data: Path, name: str, given: Given) -> ImportReport:
     def describe(pairs: int) -> DatasetFacts:
         return known or own_facts(data, name, pairs, given.said)
 
+    if given.per_label is not None and (given.pairs or given.tfrecord or given.bin):
+        raise DatasetError(
+            f"{name}: --per-label says how many pairs to draw, but they are listed. Leave it out."
+        )
     source = _source(data, name, known, _with_pulled(data, name, given))
     return import_dataset(data, name, source, describe)
 

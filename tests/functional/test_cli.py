@@ -390,6 +390,25 @@ def test_an_import_lists_what_it_skips(
     assert "absent" in next(line for line in listed.splitlines() if line.startswith("demo "))
 
 
+def test_options_that_would_mean_nothing_are_refused(
+    runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    for arguments, message in (
+        (("import", "demo", "--images", tmp_path), "demo is drawn by code: leave --images out"),
+        (
+            ("derive", "a", "--from", "b", "--degrade", "jpeg=9", "--fold-count", "5"),
+            "--fold-count belongs to --folds",
+        ),
+        (
+            ("import", "mine", "--images", tmp_path, "--pairs", tmp_path, "--per-label", "9"),
+            "--per-label says how many pairs to draw, but they are listed",
+        ),
+    ):
+        done = run(runner, "datasets", *arguments)
+        assert done.exit_code == 2
+        assert message in done.output
+
+
 def test_an_import_says_what_it_needs(
     runner: FlaskCliRunner, sources: tuple[Path, Path], tmp_path: Path, settings: Settings
 ) -> None:
