@@ -29,6 +29,7 @@ from benchmarks import (
     scaling,
     site_load,
     targets,
+    windowed,
 )
 from benchmarks.faces import Bench, prepare
 from benchmarks.report import Report, machine, table, versions, write
@@ -64,6 +65,7 @@ SECTIONS: Final = {
     ),
     "published_flow": Section(lambda run: published_flow.measure(run.bench), published_flow.lines),
     "vs_published": Section(lambda run: targets.against_published(run.report), targets.lines),
+    "windowed": Section(lambda run: windowed.measure(run.bench), windowed.lines),
     "engines": Section(lambda run: engines.measure(run.bench), engines.lines),
     "maps_and_pictures": Section(lambda _: maps_and_pictures.measure(), maps_and_pictures.lines),
     "publishing": Section(lambda _: publishing.measure(), publishing.lines),

@@ -12,12 +12,14 @@ import onnx
 from numpy.typing import NDArray
 
 from compute.engines.catalogue import PLAIN, ROUNDED, Engine
+from compute.engines.onnx_runtime import load
 from compute.engines.session import Session, Terms, first_line
 from compute.errors import EmbeddingError, GraphError, ModelError
 from compute.graphs import onnx_graph
 from compute.graphs.occluding import OccludingGraph, even_batch, occluding_graph, occlusions
 from compute.graphs.probes import probe_images
 from compute.occlusion import OcclusionSpec, occluded_batches
+from compute.windowed import WindowedOccluder, open_windowed
 
 DEFAULT_BATCH: Final = 16
 """Fastest on two cores for the models measured; larger batches fall out of the cache."""
@@ -89,10 +91,14 @@ class ModelIO:
 
 @dataclass(frozen=True)
 class _Occluder:
-    """A model that is open with the occlusions of a spec in its graph; or why it is not."""
+    """A model that is open for the occlusions of a spec: by windows, or with them in its graph.
+
+    Where it is only the latter, or neither, the obstacle says why.
+    """
 
     spec: OcclusionSpec
-    opened: tuple[OccludingGraph, Session] | None
+    windows: WindowedOccluder | None = None
+    opened: tuple[OccludingGraph, Session] | None = None
     obstacle: str = ""
 
 
@@ -100,8 +106,9 @@ class OnnxEmbedder:
     """uint8 (N, 112, 112, 3) RGB -> float32 (N, D) through an engine.
 
     Every call runs at one constant batch, the last one padded: an embedding does not depend on how
-    many images are asked for at a time. The occluded copies of an image are made inside the graph,
-    at a constant batch of their own (``graphs.occluding``).
+    many images are asked for at a time. Of the occluded copies of an image only what a patch
+    reaches is run (``windowed``), where that saves enough and agrees; else they are made inside the
+    graph, at a constant batch of their own (``graphs.occluding``).
 
     Parameters
     ----------
@@ -166,7 +173,7 @@ class OnnxEmbedder:
 
     @property
     def obstacle(self) -> str:
-        """Why the last image was occluded outside the graph; empty where it was inside."""
+        """How the last image was occluded otherwise than by windows, and why; empty else."""
         return self._occluder.obstacle if self._occluder else ""
 
     def occluded(
@@ -194,6 +201,13 @@ class OnnxEmbedder:
         still.setflags(write=False)  # an engine may leave it on its device for all batches
         if self._occluder is None or self._occluder.spec != spec:
             self._occluder = self._open_occluder(spec)
+        if self._occluder.windows is not None:
+            try:
+                return self._occluder.windows(still, advance=advance)
+            except Exception as error:
+                raise EmbeddingError(
+                    f"{self._path}: fails on windows of an image ({first_line(error)})."
+                ) from error
         count = spec.count
         rows = np.empty((count, self._io.dimension), np.float32)
         start = 0
@@ -224,21 +238,25 @@ class OnnxEmbedder:
         return self._answer(session, {graph.image: image, graph.places: places}, graph.batch)
 
     def _open_occluder(self, spec: OcclusionSpec) -> _Occluder:
-        """Open the model with occlusions in its graph, if it then says what it says without."""
+        """Open the model for windows or with occlusions in its graph, if it says the same then."""
         data = self._data
         try:
             model = onnx_graph.read(self._path)[0] if data is None else onnx.load_from_string(data)
+            try:
+                return _Occluder(spec, self._open_windows(model, spec))
+            except (GraphError, ModelError) as error:
+                told = f"by the whole graph: {error}"
             batch = self._io.batch or even_batch(spec.count, self.batch)
             graph = occluding_graph(model, self._preprocessing, self._io, spec, batch=batch)
             session = self._open(graph.data, batch)
             bound = ROUNDED if onnx_graph.uses_half(model) else self._engine.bound
             off = self._off(graph, session, spec)
         except (GraphError, ModelError, EmbeddingError) as error:
-            return _Occluder(spec, None, obstacle=str(error))
+            return _Occluder(spec, obstacle=f"outside the graph: {error}")
         if off > bound:
             told = f"inside, {self._engine.name} is off by {off:.0e}, allowed {bound:.0e}"
-            return _Occluder(spec, None, obstacle=told)
-        return _Occluder(spec, (graph, session))
+            return _Occluder(spec, obstacle=f"outside the graph: {told}")
+        return _Occluder(spec, opened=(graph, session), obstacle=told)
 
     def _off(self, graph: OccludingGraph, session: Session, spec: OcclusionSpec) -> float:
         """Return how far embeddings are from those of copies made outside, over all patch sizes.
@@ -255,6 +273,19 @@ class OnnxEmbedder:
         with np.errstate(all="ignore"):
             off = np.abs(inside - outside).max(axis=1) / np.linalg.norm(outside, axis=1)
         return float(off[np.isfinite(off)].max(initial=0.0))
+
+    def _open_windows(self, model: onnx.ModelProto, spec: OcclusionSpec) -> WindowedOccluder:
+        if self._engine.windows is None:
+            raise GraphError(f"engine {self._engine.name} runs whole graphs")
+        return open_windowed(
+            self._engine.windows(model),
+            self._preprocessing,
+            self._io,
+            spec,
+            open_session=lambda data: load(self._path, threads=1, data=data),
+            threads=self._threads,
+            whole=self,
+        )
 
     def _open(self, data: bytes | None, batch: int) -> Session:
         return self._engine.open(self._path, data, Terms(self._threads, batch, self._cache))

@@ -136,7 +136,7 @@ class EmbeddingJudge:
     Attributes
     ----------
     obstacle
-        Why images were occluded outside the model's graph; empty where they were not.
+        How images were occluded otherwise than by windows, and why; empty else.
     """
 
     def __init__(
@@ -241,8 +241,8 @@ class EmbeddingJudge:
 
 
 def told_of_obstacle(obstacle: str) -> str:
-    """Return the end of what a judge says where images were occluded outside the graph."""
-    return f", occluded outside the graph: {obstacle}" if obstacle else ""
+    """Return the end of what a judge says: how images were occluded, where not by windows."""
+    return f", occluded {obstacle}" if obstacle else ""
 
 
 def _uses(pairs: Sequence[PairRecord]) -> list[tuple[int, int]]:

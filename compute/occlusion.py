@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -246,11 +247,34 @@ def occluded_batches(
     for start in range(0, spec.count, batch):
         copies = np.repeat(image[None], min(batch, spec.count - start), axis=0)
         for copy, (p, window) in zip(copies, patches, strict=False):
-            template, _ = mask_template(spec, p)
-            alpha = template[window.template][..., None]
-            if spec.blur:
-                blend = image[window.image] * (1 - alpha) + fill[window.image] * alpha
-                copy[window.image] = np.rint(blend).astype(np.uint8)
-            else:
-                np.copyto(copy[window.image], fill[window.image], where=alpha > 0)
+            _hide(copy, fill, spec, p, window)
         yield copies
+
+
+def occluded_row(
+    image: NDArray[np.uint8], spec: OcclusionSpec, patch_size: int, row: int
+) -> NDArray[np.uint8]:
+    """Return the copies of one row of the grid of a patch size, (n, 112, 112, 3) uint8 RGB."""
+    columns = len(spec.positions(patch_size))
+    windows = islice(_windows(spec, patch_size), row * columns, (row + 1) * columns)
+    copies = np.repeat(image[None], columns, axis=0)
+    fill = fill_image(spec)
+    for copy, window in zip(copies, windows, strict=True):
+        _hide(copy, fill, spec, patch_size, window)
+    return copies
+
+
+def _hide(
+    copy: NDArray[np.uint8],
+    fill: NDArray[np.uint8],
+    spec: OcclusionSpec,
+    patch_size: int,
+    window: _Window,
+) -> None:
+    template, _ = mask_template(spec, patch_size)
+    alpha = template[window.template][..., None]
+    if spec.blur:
+        blend = copy[window.image] * (1 - alpha) + fill[window.image] * alpha
+        copy[window.image] = np.rint(blend).astype(np.uint8)
+    else:
+        np.copyto(copy[window.image], fill[window.image], where=alpha > 0)

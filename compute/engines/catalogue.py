@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from onnx import ModelProto
+
 from compute.engines import nvidia, onnx_runtime, openvino
 from compute.engines.nvidia import CUDA, TENSORRT
 from compute.engines.session import Open
 from compute.errors import ModelError
+from compute.graphs.rewrites import split_prelu
 
 EXACT: Final = 1e-5
 """How far a distance may be off where an engine computes in float32 as the plain one does."""
@@ -36,6 +39,9 @@ class Engine:
         engine's.
     batches
         Batches worth trying.
+    windows
+        Its edit of a graph whose parts ONNX Runtime runs on the CPU, window by window, for
+        occlusions (``compute.windowed``); None where it runs whole graphs.
     title
         What is stored with results, versions included.
     why_not
@@ -48,6 +54,7 @@ class Engine:
     why_not: Callable[[], str] = str
     bound: float = EXACT
     batches: tuple[int, ...] = _CPU_BATCHES
+    windows: Callable[[ModelProto], ModelProto] | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -77,7 +84,9 @@ def _tensorrt(name: str, precision: nvidia.Precision) -> Engine:
     )
 
 
-PLAIN: Final = Engine("onnxruntime", onnx_runtime.open_plain, onnx_runtime.title)
+PLAIN: Final = Engine(
+    "onnxruntime", onnx_runtime.open_plain, onnx_runtime.title, windows=lambda model: model
+)
 """ONNX Runtime on the CPU, the file as it is: what all others are measured against."""
 
 ENGINES: Final = {
@@ -88,6 +97,7 @@ ENGINES: Final = {
             "onnxruntime+prelu",
             onnx_runtime.open_split,
             partial(onnx_runtime.title, onnx_runtime.CPU, _SPLIT),
+            windows=lambda model: split_prelu(model)[0],
         ),
         Engine("openvino", openvino.open_model, openvino.title, openvino.why_not),
         _cuda("cuda", "float32", EXACT),

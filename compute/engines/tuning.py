@@ -26,6 +26,9 @@ from compute.files import write_json
 from compute.graphs.probes import probe_images
 from compute.occlusion import OcclusionSpec
 
+SAMPLE: Final = OcclusionSpec(stride=12)
+"""177 occlusions, what engines that run windows are measured by; others, by a batch of images."""
+
 _GAIN: Final = 1.05  # what a less plain way must gain: noise shall not decide
 
 
@@ -61,7 +64,7 @@ class Tuning:
     Attributes
     ----------
     rates
-        Images a second of each way, over all occlusions of an image.
+        Occluded images a second of each way.
     off
         How far a distance by the chosen engine was from the plain one's, on the probes.
     left_out
@@ -104,6 +107,7 @@ def tuned(folder: Path, sha256: str, open_by: Open, *, fixed_batch: int, threads
         "engines": [engine.title() for engine in here],
         "machine": machine(),
         "threads": threads,
+        "sample": SAMPLE.to_dict(),
     }
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
     path = folder / f"{name}.json"
@@ -158,14 +162,22 @@ def _variants(best: Way, fixed_batch: int) -> list[Way]:
 
 def _rates(opened: Mapping[Way, OnnxEmbedder]) -> dict[Way, float]:
     """Measure ways side by side; a last batch that is part empty counts against a way."""
-    probes, count = probe_images(), OcclusionSpec().count
-    seconds = best_seconds(
-        {
-            way: partial(embed, probes[np.arange(way.batch) % len(probes)])
-            for way, embed in opened.items()
-        }
-    )
-    return {way: count / (-(-count // way.batch) * seconds[way]) for way in opened}
+    seconds = best_seconds({way: _run(way, embed) for way, embed in opened.items()})
+    return {way: _images(way) / seconds[way] for way in opened}
+
+
+def _run(way: Way, embed: OnnxEmbedder) -> Callable[[], object]:
+    probes = probe_images()
+    if ENGINES[way.engine].windows is not None:
+        return partial(embed.occluded, probes[0], SAMPLE)
+    return partial(embed, probes[np.arange(way.batch) % len(probes)])
+
+
+def _images(way: Way) -> float:
+    if ENGINES[way.engine].windows is not None:
+        return SAMPLE.count
+    count = OcclusionSpec().count
+    return count / -(-count // way.batch)
 
 
 def _fastest(rates: Mapping[Way, float]) -> Way:

@@ -107,7 +107,7 @@ class Explained:
     Attributes
     ----------
     obstacle
-        Why images were occluded outside the model's graph; empty where they were not.
+        How images were occluded otherwise than by windows, and why; empty else.
     """
 
     deviations: dict[int, Deviations]
