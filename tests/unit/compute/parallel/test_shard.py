@@ -314,3 +314,18 @@ def test_a_machine_that_sees_another_folder_is_told_before_anything_is_measured(
     }
     with pytest.raises(RunError, match=r"tcp://b:1 does not see the run's data: .*not imported"):
         judge.judge(batch=BATCH, threads=1)
+
+
+def test_why_a_worker_went_slowly_is_told(
+    dataset: StoredDataset, sharded: tuple[ShardedJudge, Here], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(registry: ModelRegistry, entry: ModelEntry, **more: Any) -> Any:
+        embedder = open_embedder(registry, entry, **more)
+        monkeypatch.setattr(type(embedder), "obstacle", "it is too old", raising=False)
+        return embedder
+
+    shards._opened.clear()
+    monkeypatch.setattr(shards, "open_embedder", opened)
+    judge, _ = sharded
+    explained(judge, dataset.pairs)
+    assert judge.told(SPEC).endswith(", occluded outside the graph: it is too old")
