@@ -169,6 +169,8 @@ class Pipeline:
 
     def _judge(self, entry: ModelEntry, conditions: Conditions, stage: Stage) -> Judge:
         title, folder = f"{entry.name} on {self._dataset.name}", self._folder(entry)
+        if entry.endpoint and self._workers:
+            self._tell(f"{entry.name}: a service is asked by this process alone, without workers.")
         if gives_distances(entry):
             scoring = DistanceJudge(
                 self._dataset, title, lambda batch: open_scorer(entry, batch=batch), folder
