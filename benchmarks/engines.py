@@ -10,7 +10,6 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from benchmarks.faces import Bench, prepare
 from compute.embedding import DEFAULT_BATCH, OnnxEmbedder
 from compute.engines.agreement import agreement
 from compute.engines.catalogue import ENGINES, PLAIN, ROUNDED, Engine, available
+from compute.engines.lanes import Lanes
 from compute.engines.nvidia import in_half
 from compute.engines.onnx_runtime import load, model_of
 from compute.engines.session import Session, Terms
@@ -32,6 +32,10 @@ from compute.registry import ModelEntry, ModelRegistry
 
 IMAGES: Final = 48
 """Faces of the dataset that engines are compared on."""
+RUNS: Final = 2
+"""Batches at a time: the lanes of the first are free for the second one by one."""
+SHARED: Final = ", shared"
+"""Marks an engine whose threads share a batch, in place of a part for each."""
 
 
 def measure(bench: Bench, *, rounds: int = 8, seconds: float = 20.0) -> dict[str, Any]:
@@ -57,25 +61,41 @@ def measure(bench: Bench, *, rounds: int = 8, seconds: float = 20.0) -> dict[str
 def _measure_model(bench: Bench, entry: ModelEntry, rounds: int, seconds: float) -> dict[str, Any]:
     path = ModelRegistry(bench.data).path(entry)
     images = np.asarray(bench.dataset.images[:IMAGES])
-    terms = Terms(cores(), entry.io.batch or DEFAULT_BATCH, bench.data / "engines")
-    given = np.random.default_rng(0).normal(size=(terms.batch, *SIDES[entry.io.layout]))
-    feeds = {entry.io.input: given.astype(entry.io.precision)}
+    batch = entry.io.batch or DEFAULT_BATCH
     runs: dict[str, Callable[[], object]] = {}
     off: dict[str, float] = {}
     for engine in available():
         try:
-            session = engine.open(path, None, terms)
+            off[engine.name] = _off(path, entry, engine, images)
         except UnsuitableError:
             continue
-        runs[engine.name] = partial(session.run, [entry.io.output], feeds)
-        off[engine.name] = _off(path, entry, engine, images)
+        lanes = 1 if entry.io.batch else engine.lanes(cores(), batch)
+        runs[engine.name] = _inference(path, entry, engine, batch=batch, lanes=lanes)
+        if lanes > 1:
+            runs[f"{engine.name}{SHARED}"] = _inference(path, entry, engine, batch=batch, lanes=1)
     taken = best_seconds(runs, rounds=rounds, seconds=seconds)
     return {
-        "images_per_second": {name: terms.batch / taken[name] for name in runs},
+        "images_per_second": {name: RUNS * batch / taken[name] for name in runs},
         "times_plain": {name: taken[PLAIN.name] / taken[name] for name in runs},
         "distances_off": off,
         "distances_off_in_float16": _off(path, entry, _HALF, images),
     }
+
+
+def _inference(
+    path: Path, entry: ModelEntry, engine: Engine, *, batch: int, lanes: int
+) -> Callable[[], object]:
+    """Return what runs ``RUNS`` batches, each in parts on so many lanes, and nothing else."""
+    terms = Terms(cores(), batch // lanes, lanes)
+    session = engine.open(path, None, terms)
+    given = np.random.default_rng(0).normal(size=(terms.batch, *SIDES[entry.io.layout]))
+    feeds = {entry.io.input: given.astype(entry.io.precision)}
+    side_by_side = Lanes(lanes)
+
+    def part(_: int) -> object:
+        return session.run([entry.io.output], feeds)
+
+    return lambda: list(side_by_side.map(part, range(RUNS * lanes)))
 
 
 def _off(path: Path, entry: ModelEntry, engine: Engine, images: NDArray[np.uint8]) -> float:
@@ -99,15 +119,16 @@ _HALF: Final = Engine("float16 on the CPU", _open_half, lambda: "float16", bound
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Return the measurement as a table."""
-    told = [f"{'model':12} {'engine':20} {'images/s':>9} {'x plain':>8} {'distances off':>14}"]
+    told = [f"{'model':12} {'engine':26} {'images/s':>9} {'x plain':>8} {'distances off':>14}"]
     for model, each in found["models"].items():
         for engine, rate in each["images_per_second"].items():
+            off = each["distances_off"].get(engine)
             told.append(
-                f"{model:12} {engine:20} {rate:9.0f} {each['times_plain'][engine]:8.2f} "
-                f"{each['distances_off'][engine]:14.1e}"
+                f"{model:12} {engine:26} {rate:9.0f} {each['times_plain'][engine]:8.2f} "
+                f"{'' if off is None else format(off, '.1e'):>14}"
             )
         told.append(
-            f"{model:12} {'float16':20} {'':9} {'':8} {each['distances_off_in_float16']:14.1e}"
+            f"{model:12} {'float16':26} {'':9} {'':8} {each['distances_off_in_float16']:14.1e}"
         )
     absent = [name for name in ENGINES if name not in found["engines"]]
     return [*told, f"not here: {', '.join(absent)}"]

@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from compute.engines.catalogue import PLAIN, ROUNDED, Engine
+from compute.engines.lanes import Lanes
 from compute.engines.onnx_runtime import load
 from compute.engines.session import Session, Terms, first_line
 from compute.errors import EmbeddingError, GraphError, ModelError
@@ -106,9 +107,10 @@ class OnnxEmbedder:
     """uint8 (N, 112, 112, 3) RGB -> float32 (N, D) through an engine.
 
     Every call runs at one constant batch, the last one padded: an embedding does not depend on how
-    many images are asked for at a time. Of the occluded copies of an image only what a patch
-    reaches is run (``windowed``), where that saves enough and agrees; else they are made inside the
-    graph, at a constant batch of their own (``graphs.occluding``).
+    many images are asked for at a time. A batch is run in as many parts of one size as the engine
+    has lanes, side by side, unless the file fixes it. Of the occluded copies of an image only what
+    a patch reaches is run (``windowed``), where that saves enough and agrees; else they are made
+    inside the graph, in parts of a size of their own (``graphs.occluding``).
 
     Parameters
     ----------
@@ -141,7 +143,9 @@ class OnnxEmbedder:
         self._engine = engine
         self._threads = threads
         self._cache = cache
-        self._session = self._open(data, self.batch)
+        self._lanes = Lanes(1 if io.batch else engine.lanes(threads, self.batch))
+        self._part = -(-self.batch // self._lanes.count)
+        self._session = self._open(data, self._part)
         self._occluder: _Occluder | None = None
         self._reverse = preprocessing.color == "bgr"
         shape = (1, 3, 1, 1) if io.layout == "nchw" else (1, 1, 1, 3)
@@ -150,14 +154,12 @@ class OnnxEmbedder:
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed any number of images; ``EmbeddingError`` for output that is not (N, D)."""
-        parts = [
-            self._run(images[start : start + self.batch])
-            for start in range(0, len(images), self.batch)
-        ]
+        starts = range(0, len(images), self._part)
+        parts = list(self._lanes.map(self._run, (images[i : i + self._part] for i in starts)))
         return np.concatenate(parts) if parts else np.empty((0, self._io.dimension), np.float32)
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        padded = np.zeros((self.batch, *images.shape[1:]), dtype=np.uint8)
+        padded = np.zeros((self._part, *images.shape[1:]), dtype=np.uint8)
         padded[: len(images)] = images
         # Padding repeats a real image: an all-black one may upset a model's normalisation.
         padded[len(images) :] = images[-1]
@@ -168,7 +170,7 @@ class OnnxEmbedder:
         np.divide(pixels, self._std, out=pixels)
         with np.errstate(over="ignore"):  # what float16 cannot hold gives no finite embedding
             given = pixels.astype(self._io.precision, copy=False)
-        output = self._answer(self._session, {self._io.input: given}, self.batch)
+        output = self._answer(self._session, {self._io.input: given}, self._part)
         return output[: len(images)]
 
     @property
@@ -222,11 +224,12 @@ class OnnxEmbedder:
         self, image: NDArray[np.uint8], occluder: _Occluder
     ) -> Iterator[NDArray[np.float32]]:
         if occluder.opened is None:
-            yield from map(self._run, occluded_batches(image, occluder.spec, batch=self.batch))
+            yield from map(self, occluded_batches(image, occluder.spec, batch=self.batch))
             return
         graph, session = occluder.opened
-        for places in graph.batches:
-            yield self._run_inside(graph, session, image, places)
+        yield from self._lanes.map(
+            lambda places: self._run_inside(graph, session, image, places), graph.batches
+        )
 
     def _run_inside(
         self,
@@ -246,7 +249,7 @@ class OnnxEmbedder:
                 return _Occluder(spec, self._open_windows(model, spec))
             except (GraphError, ModelError) as error:
                 told = f"by the whole graph: {error}"
-            batch = self._io.batch or even_batch(spec.count, self.batch)
+            batch = self._io.batch or even_batch(spec.count, self._part)
             graph = occluding_graph(model, self._preprocessing, self._io, spec, batch=batch)
             session = self._open(graph.data, batch)
             bound = ROUNDED if onnx_graph.uses_half(model) else self._engine.bound
@@ -288,7 +291,9 @@ class OnnxEmbedder:
         )
 
     def _open(self, data: bytes | None, batch: int) -> Session:
-        return self._engine.open(self._path, data, Terms(self._threads, batch, self._cache))
+        return self._engine.open(
+            self._path, data, Terms(self._threads, batch, self._cache, self._lanes.count)
+        )
 
     def _answer(
         self, session: Session, feeds: dict[str, NDArray[Any]], batch: int

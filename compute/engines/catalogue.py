@@ -10,6 +10,7 @@ from typing import Final
 from onnx import ModelProto
 
 from compute.engines import nvidia, onnx_runtime, openvino
+from compute.engines.lanes import lanes_for
 from compute.engines.nvidia import CUDA, TENSORRT
 from compute.engines.session import Open
 from compute.errors import ModelError
@@ -22,7 +23,7 @@ ROUNDED: Final = 5e-3
 """The same where it computes with 10 bits of mantissa, as TF32 and float16 have."""
 
 _SPLIT: Final = "PReLU as convolutions"
-_CPU_BATCHES: Final = (16, 23, 46)  # 16 is the fastest measured; the others divide 1058
+_CPU_BATCHES: Final = (16, 32, 46)  # 46 divides 1058
 _GPU_BATCHES: Final = (46, 529)
 
 
@@ -39,6 +40,8 @@ class Engine:
         engine's.
     batches
         Batches worth trying.
+    lanes
+        Parts of a batch that run side by side, of processor threads and batch.
     windows
         Its edit of a graph whose parts ONNX Runtime runs on the CPU, window by window, for
         occlusions (``compute.windowed``); None where it runs whole graphs.
@@ -54,12 +57,17 @@ class Engine:
     why_not: Callable[[], str] = str
     bound: float = EXACT
     batches: tuple[int, ...] = _CPU_BATCHES
+    lanes: Callable[[int, int], int] = lanes_for
     windows: Callable[[ModelProto], ModelProto] | None = None
 
     @property
     def is_exact(self) -> bool:
         """Whether it may be chosen for its speed: it computes in float32."""
         return self.bound <= EXACT
+
+
+def _one_lane(threads: int, batch: int) -> int:  # noqa: ARG001  a device takes batches in turn
+    return 1
 
 
 def _cuda(name: str, precision: nvidia.Precision, bound: float) -> Engine:
@@ -70,6 +78,7 @@ def _cuda(name: str, precision: nvidia.Precision, bound: float) -> Engine:
         partial(nvidia.why_not, CUDA),
         bound,
         _GPU_BATCHES,
+        _one_lane,
     )
 
 
@@ -81,6 +90,7 @@ def _tensorrt(name: str, precision: nvidia.Precision) -> Engine:
         partial(nvidia.why_not, TENSORRT),
         ROUNDED,
         _GPU_BATCHES,
+        _one_lane,
     )
 
 

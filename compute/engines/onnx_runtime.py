@@ -61,7 +61,7 @@ def version() -> str:
 
 def open_plain(path: Path, data: bytes | None, terms: Terms) -> Session:
     """Open a model as it is."""
-    session: Session = load(path, threads=terms.threads, data=data)
+    session: Session = load(path, threads=terms.threads_of_a_lane, data=data)
     return session
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Session(Protocol):
-    """A model that is loaded; the call is ONNX Runtime's own."""
+    """A model that is loaded, to be called by several threads; the call is ONNX Runtime's own."""
 
     def run(
         self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], /
@@ -26,16 +26,24 @@ class Terms:
     Attributes
     ----------
     threads
-        Processor threads; 0 leaves it to the engine.
+        Processor threads in all; 0 leaves it to the engine.
     batch
         The one batch that it will be fed at: the first dimension of each input that leaves it open.
+    lanes
+        Calls that run at a time, each with its share of the threads.
     cache
         Folder for what an engine keeps between runs; None where it may keep nothing.
     """
 
     threads: int
     batch: int
+    lanes: int = 1
     cache: Path | None = None
+
+    @property
+    def threads_of_a_lane(self) -> int:
+        """Processor threads of one call; 0 leaves it to the engine."""
+        return self.threads // self.lanes
 
 
 class Open(Protocol):
