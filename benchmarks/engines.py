@@ -86,7 +86,7 @@ def _inference(
     path: Path, entry: ModelEntry, engine: Engine, *, batch: int, lanes: int
 ) -> Callable[[], object]:
     """Return what runs ``RUNS`` batches, each in parts on so many lanes, and nothing else."""
-    terms = Terms(cores(), batch // lanes, lanes)
+    terms = Terms(cores(), batch // lanes, lanes=lanes)
     session = engine.open(path, None, terms)
     given = np.random.default_rng(0).normal(size=(terms.batch, *SIDES[entry.io.layout]))
     feeds = {entry.io.input: given.astype(entry.io.precision)}

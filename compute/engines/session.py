@@ -29,16 +29,16 @@ class Terms:
         Processor threads in all; 0 leaves it to the engine.
     batch
         The one batch that it will be fed at: the first dimension of each input that leaves it open.
-    lanes
-        Calls that run at a time, each with its share of the threads.
     cache
         Folder for what an engine keeps between runs; None where it may keep nothing.
+    lanes
+        Calls that run at a time, each with its share of the threads.
     """
 
     threads: int
     batch: int
-    lanes: int = 1
     cache: Path | None = None
+    lanes: int = 1
 
     @property
     def threads_of_a_lane(self) -> int:

@@ -38,7 +38,7 @@ def test_a_lane_has_four_images_and_a_thread_at_least(
     threads: int, batch: int, expected: int
 ) -> None:
     assert lanes_for(threads, batch) == expected
-    terms = Terms(threads, batch, expected)
+    terms = Terms(threads, batch, lanes=expected)
     assert terms.threads_of_a_lane * expected <= max(threads, 0)
 
 
