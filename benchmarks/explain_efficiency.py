@@ -1,12 +1,12 @@
 """How near explaining comes to the model alone: ``python -m benchmarks.explain_efficiency``.
 
-In one run and interleaved, best of several rounds: a plain session on prepared float batches of 16
-(raw inference), the same number of occlusions by windows, made inside the whole graph, and made by
-NumPy. Then the
-whole command ``flask compute --stage explain`` in a process of its own, over the first pairs of the
-fixed list, as wall time by the time that raw inference would have taken for the forwards needed.
-What a process takes to start, and to put the occlusions into the graph, is measured apart, for it
-counts once however many pairs there are.
+In one run and interleaved, best of several rounds: a session on prepared float batches of 16 (raw
+inference: all threads on one batch, or a part for each, whichever is faster), the same number of
+occlusions by windows, made inside the whole graph, and made by NumPy. Then the whole command
+``flask compute --stage explain`` in a process of its own, over the first pairs of the fixed list,
+as wall time by the time that raw inference would have taken for the forwards needed. What a process
+takes to start, and to put the occlusions into the graph, is measured apart, for it counts once
+however many pairs there are.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from app.settings import ROOT
 from benchmarks.faces import Bench, prepare
 from compute.embedding import OnnxEmbedder
-from compute.engines.catalogue import PLAIN
+from compute.engines.catalogue import PLAIN, Engine, engine_titled
+from compute.engines.lanes import Lanes
+from compute.engines.session import Terms
 from compute.engines.timing import cores
 from compute.explanation import embed_occlusions
 from compute.occlusion import OcclusionSpec, occluded_batches
@@ -56,10 +57,10 @@ def measure_best(bench: Bench, *, pairs: int = 2) -> dict[str, Any]:
     for name, entry in bench.models.items():
         explained = _explain(bench, name, pairs, engine="auto")
         image = bench.pictures(1)[0][0]
-        raw = _raw(bench.data / "models" / f"{name}.onnx", entry, image, cores())
-        rate = SAMPLE.count / _best({"raw": raw}, 4)["raw"]
         run = bench.data / "runs" / bench.dataset.name / name / "run.json"
         chosen = json.loads(run.read_text(encoding="utf-8"))
+        raw = _raw(bench, entry, image, engine_titled(chosen["engine"]))
+        rate = SAMPLE.count / min(_best(raw, 4).values())
         found[name] = {
             **{key: chosen[key] for key in ("engine", "batch", "threads")},
             "raw_per_second": round(rate, 1),
@@ -82,8 +83,9 @@ def _model(bench: Bench, entry: ModelEntry, pairs: int, rounds: int) -> dict[str
     def outside(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return embed(images)  # a callable and no more: NumPy makes its copies
 
+    raw = _raw(bench, entry, image, PLAIN)
     ways: dict[str, Callable[[], object]] = {
-        "raw": _raw(path, entry, image, threads),
+        **raw,
         "windows": lambda: embed_occlusions(embed, image, SAMPLE),
         "in_graph": lambda: embed_occlusions(whole, image, SAMPLE),
         "numpy": lambda: embed_occlusions(outside, image, SAMPLE, batch=BATCH),
@@ -94,7 +96,9 @@ def _model(bench: Bench, entry: ModelEntry, pairs: int, rounds: int) -> dict[str
     # The first image waits for its graph, and for the check of what that says.
     explained["start"] = explained.get("start", 0.0) + max(0.0, opening - best["windows"])
     # The machine may have been busier in the first half: raw inference gets a second chance.
-    best["raw"] = min(best["raw"], _best({"raw": ways["raw"]}, rounds)["raw"])
+    again = _best(raw, rounds)
+    best |= {way: min(best[way], again[way]) for way in raw}
+    best["raw"] = min(best[way] for way in raw)
     rates = {f"{way}_per_second": SAMPLE.count / seconds for way, seconds in best.items()}
     ratios = {f"{way}_by_raw": best[way] / best["raw"] for way in ("windows", "in_graph", "numpy")}
     found: dict[str, Any] = {
@@ -125,28 +129,29 @@ def _seconds(way: Callable[[], object]) -> float:
 
 
 def _raw(
-    path: Path, entry: ModelEntry, image: NDArray[np.uint8], threads: int
-) -> Callable[[], object]:
+    bench: Bench, entry: ModelEntry, image: NDArray[np.uint8], engine: Engine
+) -> dict[str, Callable[[], object]]:
     """Return what embeds as many images as ``SAMPLE`` has occlusions, all prepared beforehand.
 
     They are real occlusions: how long a network takes depends on what it sees.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    fed = entry.preprocessing
-    batches = []
-    for copies in occluded_batches(image, SAMPLE, batch=BATCH):
-        ordered = copies[..., ::-1] if fed.color == "bgr" else copies
-        pixels = (ordered - np.array(fed.mean)) / np.array(fed.std)
-        planar = pixels.transpose(0, 3, 1, 2) if entry.io.layout == "nchw" else pixels
-        batches.append(planar.astype(entry.io.precision, order="C"))
+    path, fed = ModelRegistry(bench.data).path(entry), entry.preprocessing
 
-    def run() -> None:
-        for batch in batches:
-            session.run([entry.io.output], {entry.io.input: batch})
+    def run(lanes: int) -> Callable[[], object]:
+        terms = Terms(cores(), BATCH // lanes, lanes=lanes)
+        session, side_by_side = engine.open(path, None, terms), Lanes(lanes)
+        batches = []
+        for copies in occluded_batches(image, SAMPLE, batch=terms.batch):
+            ordered = copies[..., ::-1] if fed.color == "bgr" else copies
+            pixels = (ordered - np.array(fed.mean)) / np.array(fed.std)
+            planar = pixels.transpose(0, 3, 1, 2) if entry.io.layout == "nchw" else pixels
+            batches.append({entry.io.input: planar.astype(entry.io.precision, order="C")})
+        outputs = [entry.io.output]
+        return lambda: list(side_by_side.map(lambda given: session.run(outputs, given), batches))
 
-    return run
+    lanes = engine.lanes(cores(), BATCH)
+    parts = {"raw_in_parts": run(lanes)} if lanes > 1 and not entry.io.batch else {}
+    return {"raw_shared": run(1), **parts}
 
 
 def _explain(bench: Bench, model: str, pairs: int, *, engine: str) -> dict[str, float]:
