@@ -33,6 +33,7 @@ def test_a_fresh_site_is_well_and_says_what_comes_next(
     assert output.splitlines()[-1].endswith("0 wrong.")
     assert "-      dataset       none is imported yet. Run: flask datasets list" in output
     assert "-      detector" in output
+    assert "ok     engines       onnxruntime, onnxruntime+prelu" in output
 
 
 def test_what_should_be_looked_at_ends_with_1(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,12 +42,18 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / f"requirements/{name}.txt").write_text(
             f"-r ../requirements.txt\n{runtime}==1.32.0\n\n# what these need\nscipy==1.17.1\n"
         )
+    (tmp_path / "requirements/openvino.txt").write_text("-r compute.txt\nopenvino==2026.4.1\n")
     return tmp_path
 
 
 @pytest.mark.parametrize(
     ("have", "expected", "words"),
     [
+        (
+            SITE | PIPELINE | {"openvino": "2025.1.0"},
+            ["right", "doubtful", "right"],
+            "openvino is 2025.1.0, pinned 2026.4.1",
+        ),
         (SITE | PIPELINE, ["right", "right"], "requirements/compute.txt: all 2 as pinned"),
         (SITE, ["right", "absent"], "only serves the site"),
         ({"Flask": "3.1.3"}, ["wrong", "absent"], "not installed: psycopg"),

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
+from app.settings import Settings
 from compute.embedding import OnnxEmbedder, Preprocessing
 from compute.engines import nvidia, openvino
 from compute.engines.agreement import agreement, open_agreeing
@@ -168,3 +170,25 @@ def test_half_keeps_the_types_of_inputs_and_outputs() -> None:
     ]
     assert kinds == [onnx.TensorProto.FLOAT] * 2
     assert {tensor.data_type for tensor in model.graph.initializer} == {onnx.TensorProto.FLOAT16}
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["mobilefacenet_casia", "mobilefacenet_ms1m"])
+def test_real_models_say_the_same_split_and_on_any_number_of_lanes(name: str) -> None:
+    folder = Settings.from_environment().real_data
+    file = None if folder is None else folder / "models" / f"{name}.onnx"
+    if file is None or not file.is_file():
+        pytest.skip(f"no real models: XFV_REAL_DATA is {folder}")
+    io, images = probe(file, FED), np.repeat(probe_images(), 4, axis=0)
+
+    def rows(engine: Engine, threads: int, batch: int = 16) -> NDArray[np.float32]:
+        return OnnxEmbedder(file, FED, io, batch=batch, threads=threads, engine=engine)(images)
+
+    # ONNX Runtime chooses kernels by processor: elsewhere the last bit may differ.
+    plain = rows(PLAIN, 1)
+    scale = np.linalg.norm(plain, axis=1, keepdims=True)
+    others = [rows(PLAIN, 2), rows(PLAIN, 4), rows(PLAIN, 2, batch=23)]
+    if "casia" in name:
+        others.append(rows(ENGINES["onnxruntime+prelu"], 2))
+    for other in others:
+        np.testing.assert_allclose(other / scale, plain / scale, atol=1e-6)

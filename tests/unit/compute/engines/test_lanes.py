@@ -18,6 +18,7 @@ from compute.engines.lanes import Lanes, lanes_for
 from compute.engines.session import Terms
 from compute.errors import EmbeddingError
 from compute.graphs.probing import probe
+from compute.occlusion import OcclusionSpec, occluded_batches
 from tests.onnx_models import toy
 
 
@@ -97,6 +98,21 @@ def test_a_batch_that_the_file_fixes_is_run_whole(tmp_path: Path) -> None:
     embed = OnnxEmbedder(path, Preprocessing(), io, threads=2)
     images = np.random.default_rng(0).integers(0, 256, (9, 112, 112, 3), dtype=np.uint8)
     assert embed(images).shape == (9, 16)
+
+
+def test_occlusions_run_side_by_side_and_keep_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "toy.onnx"
+    path.write_bytes(toy())
+    io, spec = probe(path, Preprocessing()), OcclusionSpec(patch_sizes=(28, 14), stride=7)
+    image = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    done: list[int] = []
+    one, two = (OnnxEmbedder(path, Preprocessing(), io, threads=threads) for threads in (1, 2))
+    rows = two.occluded(image, spec, advance=done.append)
+    assert two.obstacle == ""
+    assert sum(done) == len(rows) == spec.count
+    np.testing.assert_allclose(rows, one.occluded(image, spec), rtol=1e-5)
+    outside = two(np.concatenate(list(occluded_batches(image, spec, batch=16))))
+    np.testing.assert_allclose(rows, outside, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
