@@ -82,8 +82,8 @@ class Tuning:
         rates = "; ".join(f"{way}: {self.rates[way]:.0f} images/s" for way in ways)
         left = "".join(f" Left out: {reason}" for reason in self.left_out)
         return (
-            f"{self.chosen} is the fastest (distances are those of {PLAIN.name} to {self.off:.0e})."
-            f" Measured: {rates}.{left}"
+            f"{self.chosen} is the fastest to within {_GAIN - 1:.0%} (distances are those of "
+            f"{PLAIN.name} to {self.off:.0e}). Measured: {rates}.{left}"
         )
 
 
@@ -148,7 +148,8 @@ def measure(engines: Sequence[Engine], open_by: Open, *, fixed_batch: int, threa
         tuned[way], _ = open_by(ENGINES[way.engine], way.batch, way.threads)
     # The best takes part again: only what was measured side by side is compared.
     again = _rates(tuned)
-    return Tuning(_fastest(again), rates | again, off[best.engine], tuple(left_out))
+    rates |= {way: max(rate, rates.get(way, 0.0)) for way, rate in again.items()}
+    return Tuning(_fastest(again), rates, off[best.engine], tuple(left_out))
 
 
 def _variants(best: Way, fixed_batch: int) -> list[Way]:

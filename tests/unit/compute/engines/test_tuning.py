@@ -91,8 +91,8 @@ def test_the_fastest_engine_is_chosen_and_then_its_batch(speeds: dict[Way, float
         ("openvino", 46, 2),
     ]
     assert found.told().startswith(
-        "openvino, batch 46, 2 threads is the fastest (distances are those of onnxruntime to "
-        "3e-07). Measured: openvino, batch 46, 2 threads: 200 images/s; "
+        "openvino, batch 46, 2 threads is the fastest to within 5% (distances are those of "
+        "onnxruntime to 3e-07). Measured: openvino, batch 46, 2 threads: 200 images/s; "
     )
 
 
