@@ -183,7 +183,9 @@ def datasets_pull(name: str, source: str | None) -> None:
 )
 @click.option("--fold-count", type=int, help="How many such folds; 10 if left out.")
 @click.option(
-    "--quality", type=_FILE, help="An ONNX model, such as eDifFIQA, that rates every face."
+    "--quality",
+    type=_FILE,
+    help="A model that rates every face: an ONNX file, or the name of one that was pulled.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of noise, places and folds.")
 @click.option("--title", default="", help="How the site calls it; says what was done by default.")
@@ -205,16 +207,18 @@ def datasets_derive(
     from compute.datasets.degrade import parse_degradation
     from compute.datasets.derive import Derivation, derive
     from compute.datasets.pairs import FOLDS
+    from compute.models.known import quality_file
 
     if fold_count is not None and folds is None:
         raise click.UsageError("--fold-count belongs to --folds identity-disjoint.")
+    data = site_settings().data_dir
     derivation = Derivation(
         tuple(parse_degradation(step) for step in steps),
         (fold_count or FOLDS) if folds else None,
-        quality,
+        quality and quality_file(data, quality),
         seed,
     )
-    report = derive(site_settings().data_dir, name, base, derivation, title=title)
+    report = derive(data, name, base, derivation, title=title)
     _imported(name, report)
 
 

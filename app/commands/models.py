@@ -50,7 +50,7 @@ def models_list(*, known: bool) -> None:
 @click.option("--accept-licence", is_flag=True, help="Agree to the terms of use, for scripts.")
 @teaching
 def models_pull(name: str, *, accept_licence: bool) -> None:
-    """Fetch the known model NAME, check it and add it to the registry (detectors: put it there)."""
+    """Fetch the known model NAME, check it, and add it to the registry or put it beside that."""
     from compute.models.known import known_model, pull
 
     known = known_model(name)
@@ -59,7 +59,7 @@ def models_pull(name: str, *, accept_licence: bool) -> None:
         _require_agreement(name, known.terms)
     pulled = pull(site_settings().data_dir, known)
     if isinstance(pulled, Path):
-        click.echo(f"{name}: the detector is in {pulled}.")
+        click.echo(f"{name}: {known.title} is in {pulled}.")
         return
     _tell(pulled)
     _check(pulled.name)
@@ -105,12 +105,12 @@ def models_add(
 
     A file is fed (x - mean) / std with x in 0..255, aligned faces of 112 x 112. Weights in files
     beside it are taken in, and a batch that is fixed is opened where every row stays what it was.
-    The file of a known detector is put where `flask datasets import` looks for it.
+    The file of a known detector or model of quality is put where `flask datasets` looks for it.
     A service gets the faces as PNG; docs/black-box.md tells how it is spoken to.
     """
     from compute.embedding import Preprocessing
     from compute.files import sha256_of_file
-    from compute.models.known import keep_detector, known_by_hash
+    from compute.models.known import keep_file, known_by_hash
     from compute.registry import ModelRegistry
 
     require_one_kind(onnx, url, batch)
@@ -124,8 +124,8 @@ def models_add(
         raise click.UsageError(str(error)) from error
     data = site_settings().data_dir
     known = known_by_hash(sha256_of_file(onnx)) if onnx.is_file() else None
-    if known is not None and known.kind == "detector":
-        click.echo(f"{onnx.name} is {known.title}: kept as {keep_detector(data, known, onnx)}.")
+    if known is not None and known.file:
+        click.echo(f"{onnx.name} is {known.title}: kept as {keep_file(data, known, onnx)}.")
         return
     if known is not None:
         words["licence"] = licence or known.licence
@@ -281,7 +281,7 @@ def _in_short(known: KnownModel) -> str:
     """Say what helps to choose: what it is, how good, how large a download, on what terms."""
     size = known.archive_size or known.size
     parts = (
-        f"{known.title} (detector)" if known.kind == "detector" else known.title,
+        known.title if known.kind == "recogniser" else f"{known.title} ({known.kind})",
         f"LFW {known.published['lfw']:g} %" if "lfw" in known.published else "",
         f"{size / 1e6:.1f} MB" if size else "",
         known.licence or "licence not stated",

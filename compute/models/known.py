@@ -34,14 +34,17 @@ class KnownModel:
         Hashes of the model's file and of the zip.
     size, archive_size
         In bytes; None where nobody says.
+    kind
+        A recogniser goes into the registry; a detector of faces and a rater of their quality are
+        files that ``flask datasets`` takes.
     preprocessing
-        What it is fed; None for a detector, which has its own.
+        What it is fed; None where it is no recogniser.
     dimension
         Length of an embedding; None where nobody says.
     terms
         What must be agreed to before it is fetched; empty for free licences.
     file
-        What a detector is kept as.
+        What it is kept as where it is no recogniser.
     published, figures
         Accuracies in percent by dataset, and whose figures they are.
     probes
@@ -52,7 +55,7 @@ class KnownModel:
     title: str
     licence: str
     source: str
-    kind: Literal["recogniser", "detector"] = "recogniser"
+    kind: Literal["recogniser", "detector", "quality"] = "recogniser"
     url: str = ""
     member: str = ""
     sha256: str = ""
@@ -128,12 +131,12 @@ def known_model(name: str) -> KnownModel:
 def pull(
     data: Path, known: KnownModel, *, say: Callable[[str], None] = say_aloud
 ) -> ModelEntry | Path:
-    """Fetch a known model and put it where it is looked for: the registry, or a detector's file.
+    """Fetch a known model and put it where it is looked for: the registry, or its file.
 
     Returns
     -------
     ModelEntry or Path
-        The entry of a recogniser; the file of a detector. What is there already is not fetched.
+        The entry of a recogniser; the file of anything else. What is there already is not fetched.
 
     Raises
     ------
@@ -141,9 +144,9 @@ def pull(
         Where it cannot be had, is another file, or its name is taken by another model.
     """
     registry = ModelRegistry(data)
-    detector = _detector_file(data, known)
-    if known.kind == "detector" and _is(detector, known.sha256):
-        return detector
+    kept = _kept(data, known)
+    if known.file and _is(kept, known.sha256):
+        return kept
     there = registry.entries().get(known.name)
     if there is not None and there.file_sha256 == known.sha256 and registry.is_sound(there):
         return there
@@ -151,10 +154,10 @@ def pull(
     (arrived,) = fetch([known.download], folder, data=data, say=say)
     if known.member:
         arrived = take_member(arrived, known.member, folder / known.member, sha256=known.sha256)
-    if known.kind == "detector":
-        keep_detector(data, known, arrived)
+    if known.file:
+        keep_file(data, known, arrived)
         arrived.unlink()
-        return detector
+        return kept
     if known.preprocessing is None:
         raise ModelError(f"{_FILE}: {known.name} does not say what it is fed.")
     entry = registry.add(
@@ -175,14 +178,37 @@ def pull(
     return entry
 
 
-def keep_detector(data: Path, known: KnownModel, file: Path) -> Path:
-    """Put the file of a detector where ``flask datasets import`` looks for it."""
-    target = _detector_file(data, known)
+def keep_file(data: Path, known: KnownModel, file: Path) -> Path:
+    """Put a detector, or a rater of quality, where ``flask datasets`` looks for it."""
+    target = _kept(data, known)
     write_whole(target, file.read_bytes())
     return target
 
 
-def _detector_file(data: Path, known: KnownModel) -> Path:
+def quality_file(data: Path, asked: Path) -> Path:
+    """Return the file of a rater of quality: a known one by its name, or the file asked for.
+
+    Raises
+    ------
+    ModelError
+        Where it is not here.
+    """
+    known = known_models().get(str(asked))
+    if known is None or known.kind != "quality":
+        if asked.is_file():
+            return asked
+        names = [name for name, each in known_models().items() if each.kind == "quality"]
+        raise ModelError(
+            f"--quality {asked}: no such file, and no name of a model of quality; expected a file "
+            f"or one of {', '.join(names)}."
+        )
+    file = _kept(data, known)
+    if not _is(file, known.sha256):
+        raise ModelError(f"{file} is missing or damaged. Run: flask models pull {known.name}")
+    return file
+
+
+def _kept(data: Path, known: KnownModel) -> Path:
     return data / "models" / known.file
 
 

@@ -19,7 +19,15 @@ from compute.embedding import Preprocessing
 from compute.errors import HashMismatchError, ModelError
 from compute.files import sha256_of_file
 from compute.models.feeding import ways_to_feed
-from compute.models.known import KnownModel, known_by_hash, known_model, known_models, pull
+from compute.models.known import (
+    KnownModel,
+    keep_file,
+    known_by_hash,
+    known_model,
+    known_models,
+    pull,
+    quality_file,
+)
 from compute.registry import NAME, ModelEntry, ModelRegistry
 from tests import onnx_models, web_server
 from tests.web_server import Site
@@ -54,7 +62,7 @@ def test_what_is_on_record_is_complete(known: KnownModel) -> None:
     # Whoever may not use it for every purpose is asked before.
     restricted = any(word in known.licence.lower() for word in ("non-commercial", "nc-"))
     assert bool(known.terms) == restricted
-    if known.kind == "detector":
+    if known.kind != "recogniser":
         assert known.file.endswith(".onnx")
         assert known.preprocessing is None
     else:
@@ -74,6 +82,22 @@ def test_what_was_got_by_hand_is_taken_as_what_it_is() -> None:
     assert model.endswith(f"then: flask models add w600k_r50 --onnx FILE {fed}")
     detector = known_model("yunet").download.note
     assert detector.endswith("then: flask models add yunet --onnx FILE")
+
+
+def test_a_rater_of_quality_is_a_file_or_one_that_was_pulled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(KNOWN, name="rater", kind="quality", file="rater.onnx", preprocessing=None)
+    monkeypatch.setattr("compute.models.known.known_models", lambda: {"rater": known})
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(TOY)
+    assert quality_file(tmp_path, mine) == mine
+    with pytest.raises(ModelError, match=r"gone: no such file.*or one of rater"):
+        quality_file(tmp_path, tmp_path / "gone")
+    with pytest.raises(ModelError, match="flask models pull rater"):
+        quality_file(tmp_path, Path("rater"))
+    kept = keep_file(tmp_path, known, mine)
+    assert quality_file(tmp_path, Path("rater")) == kept == tmp_path / "models/rater.onnx"
 
 
 def test_hashes_are_of_one_model_each() -> None:
