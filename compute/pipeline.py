@@ -22,7 +22,7 @@ from compute.occlusion import OcclusionSpec
 from compute.opening import gives_distances, open_embedder, open_scorer
 from compute.parallel.judge import ShardedJudge
 from compute.parallel.work import Workers
-from compute.progress import note, progress_bar
+from compute.progress import progress_bar, say
 from compute.publish import OpenSet, Publisher
 from compute.registry import NAME, ModelEntry, ModelRegistry
 from compute.rendering import render
@@ -101,7 +101,7 @@ class Pipeline:
         publisher: Publisher,
         *,
         memory_gib: float,
-        tell: Callable[[str], object] = note,
+        tell: Callable[[str], object] = say,
         workers: Workers | None = None,
     ) -> None:
         self._data = data

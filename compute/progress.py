@@ -29,8 +29,3 @@ def progress_bar(what: str, total: int | None, unit: str, *, done: int = 0) -> t
 def say(text: str) -> None:
     """Write a line to standard error, above whatever bars there are."""
     tqdm.write(text, file=sys.stderr)
-
-
-def note(text: str) -> None:
-    """Write a line on standard error, above a bar that may be there."""
-    tqdm.write(text, file=sys.stderr)
