@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from app.errors import BadQuery
 from app.explorer.columns import shown
@@ -84,4 +85,8 @@ def can_be_carried(query: str) -> bool:
 
 def query_text(params: Params) -> str:
     """Write URL parameters; what reads well unescaped stays readable."""
-    return urlencode(params, safe=",:")
+    return urlencode(params, safe=",:", quote_via=_quoted)
+
+
+# The hundreds of links of a page say nearly the same.
+_quoted = lru_cache(maxsize=1024)(quote_plus)
