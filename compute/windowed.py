@@ -118,9 +118,8 @@ class WindowedOccluder:
             (start, end): open_session(part(model, cuts[start], [cuts[end]]))
             for start, end in sorted(ways)
         }
-        self._tails = {
-            end: open_session(tail(model, cuts[end], output)) for end in {p.end for p in plans}
-        }
+        self._end = plans[0].end
+        self._tail = open_session(tail(model, cuts[self._end], output))
         self._kept = sorted({end for _, end in ways})
         self._whole = open_session(part(model, cuts[0], [cuts[end] for end in self._kept]))
 
@@ -176,11 +175,10 @@ class WindowedOccluder:
         for stage in job.plan.stages:
             values = self._advance(stage, base, held, values, job)
             held = stage.kept
-        end = job.plan.end
-        whole = np.repeat(base[end][None], len(values), axis=0)
+        whole = np.repeat(base[self._end][None], len(values), axis=0)
         for activations, value, column in zip(whole, values, job.columns, strict=True):
             activations[held[job.row, column]] = value
-        (embeddings,) = self._tails[end].run(None, {WINDOW: whole})
+        (embeddings,) = self._tail.run(None, {WINDOW: whole})
         rows: Values = embeddings.reshape(len(values), self._dimension)
         return rows
 

@@ -11,7 +11,7 @@ windows, short ones on moving data; ``plan`` weighs that for each patch size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -100,8 +100,17 @@ class PatchPlan:
 
 
 def plan(prefix: LocalPrefix, spec: OcclusionSpec) -> tuple[PatchPlan, ...]:
-    """Choose the cheapest stages for each patch size of a spec."""
-    return tuple(_plan(prefix, spec, p) for p in spec.patch_sizes)
+    """Choose the cheapest stages for each patch size of a spec.
+
+    All end at one cut: what follows it holds most weights, and is held once.
+    """
+    ways = [_Ways(prefix, spec, p) for p in spec.patch_sizes]
+
+    def cost(end: int) -> float:
+        return sum(count * each.costs[end] for count, each in zip(spec.counts, ways, strict=True))
+
+    end = min(range(len(prefix.cuts)), key=cost)
+    return tuple(each.plan(end) for each in ways)
 
 
 def gain(prefix: LocalPrefix, spec: OcclusionSpec, plans: Sequence[PatchPlan]) -> float:
@@ -111,44 +120,64 @@ def gain(prefix: LocalPrefix, spec: OcclusionSpec, plans: Sequence[PatchPlan]) -
     return whole * spec.count / staged
 
 
-def _plan(prefix: LocalPrefix, spec: OcclusionSpec, patch_size: int) -> PatchPlan:
-    cuts = prefix.cuts
-    changed = [_touched(prefix, spec, patch_size)]
-    for cut in cuts[1:]:
-        rows, columns = cut.fields
-        changed.append(
-            Boxes(
-                tuple(rows.reached(span, cut.sides[0]) for span in changed[-1].rows),
-                tuple(columns.reached(span, cut.sides[1]) for span in changed[-1].columns),
-            )
-        )
-    # The cheapest way to each cut, by way of every cut before it.
-    cheapest: list[float] = [0.0]
-    stages: list[Stage | None] = [None]
-    for end in range(1, len(cuts)):
-        fields, cost = cuts[end].fields, cuts[end].cost
-        ways: list[tuple[float, Stage]] = []
+class _Ways:
+    """The cheapest way to each cut for one patch size.
+
+    Attributes
+    ----------
+    costs
+        Of an occlusion whose windows end at each cut.
+    """
+
+    def __init__(self, prefix: LocalPrefix, spec: OcclusionSpec, patch_size: int) -> None:
+        cuts = prefix.cuts
+        self._patch_size = patch_size
+        self._changed = [_touched(prefix, spec, patch_size)]
+        for cut in cuts[1:]:
+            self._changed.append(_reached(self._changed[-1], cut))
+        cheapest: list[float] = [0.0]
+        self._stages: list[Stage | None] = [None]
+        for end in range(1, len(cuts)):
+            ways = [(cheapest[s.start] + cost, s) for s, cost in self._to(end, cuts)]
+            best, stage = min(ways, key=lambda way: way[0])
+            cheapest.append(best)
+            self._stages.append(stage)
+        self.costs = [
+            cheapest[k]
+            + sum(cut.cost for cut in cuts[k + 1 :])
+            + prefix.rest
+            + cuts[k].channels * cuts[k].sides[0] * cuts[k].sides[1] * _MOVED
+            for k in range(len(cuts))
+        ]
+
+    def _to(self, end: int, cuts: Sequence[Cut]) -> Iterator[tuple[Stage, float]]:
+        """Yield a stage to a cut from each one before it, and what it costs."""
+        fields, whole = cuts[end].fields, cuts[end].cost
         for start in range(end - 1, -1, -1):
-            stage = _stage(prefix, start, end, fields, changed[end])
-            share = stage.window.area / (cuts[start].sides[0] * cuts[start].sides[1])
-            moved = stage.window.area * cuts[start].channels
-            moved += stage.kept.area * cuts[end].channels
-            ways.append((cheapest[start] + share * cost + moved * _MOVED + _CALLED, stage))
-            if start:
-                fields = _after(fields, cuts[start].fields)
-                cost += cuts[start].cost
-        best, stage = min(ways, key=lambda way: way[0])
-        cheapest.append(best)
-        stages.append(stage)
-    costs = [
-        cheapest[k]
-        + sum(cut.cost for cut in cuts[k + 1 :])
-        + prefix.rest
-        + cuts[k].channels * cuts[k].sides[0] * cuts[k].sides[1] * _MOVED
-        for k in range(len(cuts))
-    ]
-    last = min(range(len(cuts)), key=lambda k: costs[k])
-    return PatchPlan(patch_size, changed[0], _back(stages, last), costs[last])
+            first = cuts[start]
+            stage = _stage(cuts, start, end, fields, self._changed[end])
+            share = stage.window.area / (first.sides[0] * first.sides[1])
+            moved = stage.window.area * first.channels + stage.kept.area * cuts[end].channels
+            yield stage, share * whole + moved * _MOVED + _CALLED
+            fields = fields[0].after(first.fields[0]), fields[1].after(first.fields[1])
+            whole += first.cost
+
+    def plan(self, end: int) -> PatchPlan:
+        """Return the way to a cut."""
+        path: list[Stage] = []
+        last = end
+        while (stage := self._stages[last]) is not None:
+            path.append(stage)
+            last = stage.start
+        return PatchPlan(self._patch_size, self._changed[0], tuple(path[::-1]), self.costs[end])
+
+
+def _reached(changed: Boxes, cut: Cut) -> Boxes:
+    rows, columns = cut.fields
+    return Boxes(
+        tuple(rows.reached(span, cut.sides[0]) for span in changed.rows),
+        tuple(columns.reached(span, cut.sides[1]) for span in changed.columns),
+    )
 
 
 def _touched(prefix: LocalPrefix, spec: OcclusionSpec, patch_size: int) -> Boxes:
@@ -166,26 +195,14 @@ def _seen(span: Span, view: Span) -> Span:
     return (first, stop) if first < stop else EMPTY
 
 
-def _stage(prefix: LocalPrefix, start: int, end: int, fields: Fields, kept: Boxes) -> Stage:
+def _stage(cuts: Sequence[Cut], start: int, end: int, fields: Fields, kept: Boxes) -> Stage:
     rows, columns = fields
-    height, width = prefix.cuts[start].sides
+    height, width = cuts[start].sides
     window = Boxes(
         tuple(rows.window(span, height) for span in kept.rows),
         tuple(columns.window(span, width) for span in kept.columns),
     )
     return Stage(start, end, window, kept, (rows.step, columns.step))
-
-
-def _after(fields: Fields, first: Fields) -> Fields:
-    return fields[0].after(first[0]), fields[1].after(first[1])
-
-
-def _back(stages: Sequence[Stage | None], last: int) -> tuple[Stage, ...]:
-    path: list[Stage] = []
-    while (stage := stages[last]) is not None:
-        path.append(stage)
-        last = stage.start
-    return tuple(reversed(path))
 
 
 def _mean_length(spans: Sequence[Span]) -> float:
