@@ -18,7 +18,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
     app.extensions["media_store"] = MediaStore(settings.media_url)
     app.extensions["release_shelf"] = Shelf(settings.media_url)
-    from app import cli, compression, database, errors, headers, triage
+    from app import cli, compression, database, errors, headers, page_cache, triage
     from app import models as _tables  # noqa: F401  tables before migrations
 
     app.config["SQLALCHEMY_DATABASE_URI"] = database.engine_url(settings.database_url)
@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     headers.init_app(app)
     compression.init_app(app)
+    page_cache.init_app(app)
     cli.init_app(app)
     Assets(ROOT / "static").init_app(app)
     _register_pages(app)

@@ -22,18 +22,20 @@ LEVEL_OF_FILES: Final = 6
 
 def init_app(app: Flask) -> None:
     """Compress every answer that is text, unless it is streamed."""
+    app.after_request(compress)
 
-    @app.after_request
-    def compress(response: Response) -> Response:
-        if response.mimetype not in TYPES or response.is_streamed:
-            return response
-        response.vary.add("Accept-Encoding")
-        ready = response.status_code != 200 or "Content-Encoding" in response.headers
-        if ready or not is_accepted() or len(body := response.get_data()) < LEAST:
-            return response
-        response.set_data(gzip.compress(body, LEVEL_OF_PAGES, mtime=0))
-        mark(response)
+
+def compress(response: Response) -> Response:
+    """Compress an answer where who asks takes it so, once."""
+    if response.mimetype not in TYPES or response.is_streamed:
         return response
+    response.vary.add("Accept-Encoding")
+    ready = response.status_code != 200 or "Content-Encoding" in response.headers
+    if ready or not is_accepted() or len(body := response.get_data()) < LEAST:
+        return response
+    response.set_data(gzip.compress(body, LEVEL_OF_PAGES, mtime=0))
+    mark(response)
+    return response
 
 
 def compress_file(data: bytes) -> bytes | None:

@@ -12,6 +12,7 @@ from app.evaluations.figures import build_figures
 from app.evaluations.leaderboard import fetch_leaderboard, parse_leaderboard
 from app.explorer.catalogue import load_catalogue
 from app.extensions import db
+from app.page_cache import kept
 
 blueprint = Blueprint("evaluations", __name__, url_prefix="/models")
 
@@ -26,6 +27,7 @@ def leaderboard() -> str:
 
 
 @blueprint.get("/<model>/<dataset>")
+@kept
 def evaluation(model: str, dataset: str) -> str:
     """Show the curves of one evaluation, its folds and its provenance."""
     page = evaluation_context(db.session(), model, dataset, query_params())

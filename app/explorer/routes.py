@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Blueprint, current_app, redirect, render_template, request
-from werkzeug.wrappers import Response
+from flask import Blueprint, Response, current_app, make_response, render_template, request
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Response as Redirect
 
 from app.data.context import SCORES, file_url
 from app.data.shelf import latest_release
@@ -20,11 +21,13 @@ from app.explorer.summary_cache import cache_of
 from app.explorer.summary_context import summary_context
 from app.explorer.urls import explorer_url, summary_url, viewer_url
 from app.extensions import db
+from app.page_cache import kept
 
 blueprint = Blueprint("explorer", __name__, url_prefix="/explorer")
 
 
 @blueprint.get("")
+@kept
 def index() -> str:
     """Show one page of the pairs that the URL asks for."""
     session = db.session()
@@ -40,7 +43,8 @@ def index() -> str:
 
 
 @blueprint.get("/summary")
-def summary() -> str:
+@kept
+def summary() -> Response:
     """Show counts, histograms and confusion of the pairs that the URL asks for."""
     session = db.session()
     query = parse_query(read_query_string(request.query_string), load_catalogue(session))
@@ -48,11 +52,14 @@ def summary() -> str:
     context = summary_context(
         replace(found, query=query.place()), link=explorer_url, retry_url=summary_url(query)
     )
-    return render_template("explorer/summary.html", context=context)
+    response = make_response(render_template("explorer/summary.html", context=context))
+    if found.unfinished:
+        response.cache_control.no_store = True  # the next visitor may be luckier
+    return response
 
 
 @blueprint.get("/search")
-def search() -> Response:
+def search() -> Redirect:
     """Take a form and go to the query that it asks for."""
     catalogue = load_catalogue(db.session())
     params = form_params(read_query_string(request.query_string, most=MOST_FIELDS), catalogue)
@@ -61,7 +68,7 @@ def search() -> Response:
 
 
 @blueprint.get("/basket")
-def basket() -> Response:
+def basket() -> Redirect:
     """Take the ticked pairs and go to what is to be done with them."""
     params = read_query_string(request.query_string, most=MOST_FIELDS)
     return redirect(basket_url(params, load_catalogue(db.session())), code=303)

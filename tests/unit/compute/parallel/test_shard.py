@@ -321,11 +321,11 @@ def test_why_a_worker_went_slowly_is_told(
 ) -> None:
     def opened(registry: ModelRegistry, entry: ModelEntry, **more: Any) -> Any:
         embedder = open_embedder(registry, entry, **more)
-        monkeypatch.setattr(type(embedder), "obstacle", "it is too old", raising=False)
+        monkeypatch.setattr(type(embedder), "obstacle", "outside the graph: too old", raising=False)
         return embedder
 
     shards._opened.clear()
     monkeypatch.setattr(shards, "open_embedder", opened)
     judge, _ = sharded
     explained(judge, dataset.pairs)
-    assert judge.told(SPEC).endswith(", occluded outside the graph: it is too old")
+    assert judge.told(SPEC).endswith(", occluded outside the graph: too old")
