@@ -206,10 +206,8 @@ class OnnxEmbedder:
         if self._occluder.windows is not None:
             try:
                 return self._occluder.windows(still, advance=advance)
-            except Exception as error:
-                raise EmbeddingError(
-                    f"{self._path}: fails on windows of an image ({first_line(error)})."
-                ) from error
+            except EmbeddingError as error:
+                raise EmbeddingError(f"{self._path}: {error}.") from error
         count = spec.count
         rows = np.empty((count, self._io.dimension), np.float32)
         start = 0
@@ -256,7 +254,7 @@ class OnnxEmbedder:
             off = self._off(graph, session, spec)
         except (GraphError, ModelError, EmbeddingError) as error:
             return _Occluder(spec, obstacle=f"outside the graph: {error}")
-        if off > bound:
+        if not off <= bound:  # nor where it is not a number
             told = f"inside, {self._engine.name} is off by {off:.0e}, allowed {bound:.0e}"
             return _Occluder(spec, obstacle=f"outside the graph: {told}")
         return _Occluder(spec, opened=(graph, session), obstacle=told)
@@ -264,8 +262,9 @@ class OnnxEmbedder:
     def _off(self, graph: OccludingGraph, session: Session, spec: OcclusionSpec) -> float:
         """Return how far embeddings are from those of copies made outside, over all patch sizes.
 
-        The largest difference of a coordinate by the embedding's length; one without a direction
-        has no part in it. On a fixed image: every run, and every worker of a run, finds the same.
+        The largest difference of a coordinate by the embedding's length; a copy that has no
+        direction outside, either, has no part in it. On a fixed image: every run, and every worker
+        of a run, finds the same.
         """
         image = probe_images()[0]
         spread = np.linspace(0, spec.count - 1, graph.batch).astype(int).tolist()
@@ -275,7 +274,8 @@ class OnnxEmbedder:
         inside = self._run_inside(graph, session, image, occlusions(spec)[spread])
         with np.errstate(all="ignore"):
             off = np.abs(inside - outside).max(axis=1) / np.linalg.norm(outside, axis=1)
-        return float(off[np.isfinite(off)].max(initial=0.0))
+        directed = np.isfinite(outside).all(axis=1) & outside.any(axis=1)
+        return float(off[directed].max(initial=0.0))
 
     def _open_windows(self, model: onnx.ModelProto, spec: OcclusionSpec) -> WindowedOccluder:
         if self._engine.windows is None:

@@ -153,6 +153,7 @@ def one_sided_deviations(face: OccludedFace, other: NDArray[np.float32]) -> NDAr
 
     Of the other image only its embedding as it is counts, (D,).
     """
+    _require_one_length({face.original.size, face.occluded.shape[1], other.size})
     own, still = unit_vectors(face.original[None])[0], unit_vectors(other[None])[0]
     return _to_original(unit_vectors(face.occluded), still) - (1.0 - float(own @ still))
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from compute.distances import unit_vectors
+from compute.engines.session import first_line
 from compute.errors import EmbeddingError, GraphError
 from compute.graphs.local import Cut, local_prefix
 from compute.graphs.probes import probe_images
@@ -129,11 +131,17 @@ class WindowedOccluder:
         """Embed all occluded copies of an image, in the order of the deviations.
 
         ``advance`` is called with the number of copies done since the last call.
+
+        Raises
+        ------
+        EmbeddingError
+            Where a part of the graph fails; the message names no file.
         """
         rows = np.empty((self._spec.count, self._dimension), np.float32)
-        for job, embeddings in self._run(image, self._jobs):
-            rows[job.place] = embeddings
-            advance(len(embeddings))
+        with closing(self._run(image, self._jobs)) as done:
+            for job, embeddings in done:
+                rows[job.place] = embeddings
+                advance(len(embeddings))
         return rows
 
     def stages(self, patch_size: int) -> int:
@@ -160,13 +168,18 @@ class WindowedOccluder:
         found = unit_vectors(np.concatenate([rows for _, rows in self._run(image, chosen)]))
         return float(np.abs(found - expected).max())
 
-    def _run(self, image: NDArray[np.uint8], jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Values]]:
+    def _run(
+        self, image: NDArray[np.uint8], jobs: Sequence[_Job]
+    ) -> Generator[tuple[_Job, Values], None, None]:
         view = self._fed(image[self._view])
-        answers = self._whole.run(None, {WINDOW: view[None]})
+        answers = _answers(self._whole, view[None])
         base = {0: view, **{k: each[0] for k, each in zip(self._kept, answers, strict=True)}}
-        with ThreadPoolExecutor(self._threads) as pool:
+        pool = ThreadPoolExecutor(self._threads)
+        try:
             done = pool.map(lambda job: self._embed(image, base, job), jobs)
             yield from zip(jobs, done, strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)  # of rows that nobody will take
 
     def _embed(self, image: NDArray[np.uint8], base: Mapping[int, Values], job: _Job) -> Values:
         copies = occluded_row(image, self._spec, job.plan.patch_size, job.row)
@@ -178,7 +191,12 @@ class WindowedOccluder:
         whole = np.repeat(base[self._end][None], len(values), axis=0)
         for activations, value, column in zip(whole, values, job.columns, strict=True):
             activations[held[job.row, column]] = value
-        (embeddings,) = self._tail.run(None, {WINDOW: whole})
+        (embeddings,) = _answers(self._tail, whole)
+        if embeddings.size != len(values) * self._dimension:
+            raise EmbeddingError(
+                f"gives shape {embeddings.shape} for {len(values)} occlusions by windows, "
+                f"expected ({len(values)}, {self._dimension})"
+            )
         rows: Values = embeddings.reshape(len(values), self._dimension)
         return rows
 
@@ -204,7 +222,7 @@ class WindowedOccluder:
             for window, k in zip(windows, members, strict=True):
                 window[...] = around[boxes[k]]
                 _overlay(window, boxes[k], values[k], held[job.row, job.columns[k]])
-            (answers,) = session.run(None, {WINDOW: windows})
+            (answers,) = _answers(session, windows)
             for answer, k in zip(answers, members, strict=True):
                 kept = stage.kept[job.row, job.columns[k]]
                 results[k] = answer[_within(kept, boxes[k], stage.step)]
@@ -263,6 +281,17 @@ def _jobs(spec: OcclusionSpec, plans: Sequence[PatchPlan]) -> Iterator[_Job]:
                 columns = range(start, min(start + _TOGETHER, count))
                 yield _Job(each, row, columns, slice(place, place + len(columns)))
                 place += len(columns)
+
+
+def _answers(session: Any, given: Values) -> Sequence[Values]:
+    """Run a part of the graph on windows; ``EmbeddingError`` where it fails."""
+    try:
+        answers: Sequence[Values] = session.run(None, {WINDOW: given})
+    except Exception as error:
+        raise EmbeddingError(
+            f"fails on windows of shape {given.shape} ({first_line(error)})"
+        ) from error
+    return answers
 
 
 def _ends(count: int) -> list[int]:

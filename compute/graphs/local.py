@@ -239,7 +239,9 @@ class _Walk:
         if min(pads) < 0:
             return None
         rows, columns = (
-            Field.of_kernel(size[k], stride=strides[k], dilation=dilations[k], pad=pads[k])
+            Field.of_kernel(
+                size[k], stride=strides[k], dilation=dilations[k], pads=(pads[k], pads[k + 2])
+            )
             for k in (0, 1)
         )
         return rows, columns

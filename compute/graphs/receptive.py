@@ -20,17 +20,20 @@ EMPTY: Span = (0, 0)
 class Field:
     """Output o depends on inputs ``o * step + low`` to ``o * step + high``, both included.
 
-    The default is that of an operator that looks at one element alone.
+    Of n inputs there are ``(n + more) // step`` outputs. The default is that of an operator that
+    looks at one element alone.
     """
 
     step: int = 1
     low: int = 0
     high: int = 0
+    more: int = 0
 
     @classmethod
-    def of_kernel(cls, size: int, *, stride: int, dilation: int, pad: int) -> Field:
-        """Return the field of a convolution or pooling with ``pad`` elements in front."""
-        return cls(stride, -pad, (size - 1) * dilation - pad)
+    def of_kernel(cls, size: int, *, stride: int, dilation: int, pads: tuple[int, int]) -> Field:
+        """Return the field of a convolution or pooling; ``pads`` in front and behind."""
+        reach = (size - 1) * dilation
+        return cls(stride, -pads[0], reach - pads[0], sum(pads) - reach - 1 + stride)
 
     def after(self, first: Field) -> Field:
         """Return the field of this operator on what ``first`` gives, in inputs of ``first``."""
@@ -38,13 +41,18 @@ class Field:
             self.step * first.step,
             self.low * first.step + first.low,
             self.high * first.step + first.high,
+            self.more * first.step + first.more,
         )
 
     def joined(self, other: Field) -> Field | None:
-        """Return the field of what depends on both; None where they move at different steps."""
-        if self.step != other.step:
+        """Return the field of what depends on both.
+
+        None where they move at different steps, or where of some windows one gives more outputs
+        than the other: of the image as it is both may give as many.
+        """
+        if (self.step, self.more) != (other.step, other.more):
             return None
-        return Field(self.step, min(self.low, other.low), max(self.high, other.high))
+        return Field(self.step, min(self.low, other.low), max(self.high, other.high), self.more)
 
     def reached(self, changed: Span, outputs: int) -> Span:
         """Return which of ``outputs`` outputs may change where the inputs ``changed`` do."""

@@ -24,7 +24,8 @@ class Layer:
 
     @property
     def field(self) -> Field:
-        return Field.of_kernel(self.size, stride=self.stride, dilation=self.dilation, pad=self.pad)
+        pads = (self.pad, self.pad)
+        return Field.of_kernel(self.size, stride=self.stride, dilation=self.dilation, pads=pads)
 
     def __call__(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         padded = np.pad(values, self.pad)
@@ -58,7 +59,7 @@ def field_of(layers: list[Layer]) -> Field:
 
 
 def test_a_three_by_three_convolution_spreads_a_change_by_one_and_stops_at_the_border() -> None:
-    field = Field.of_kernel(3, stride=1, dilation=1, pad=1)
+    field = Field.of_kernel(3, stride=1, dilation=1, pads=(1, 1))
     assert field.reached((4, 6), 10) == (3, 7)
     assert field.reached((0, 2), 10) == (0, 3)
     assert field.reached((9, 10), 10) == (8, 10)
@@ -67,7 +68,7 @@ def test_a_three_by_three_convolution_spreads_a_change_by_one_and_stops_at_the_b
 
 
 def test_a_stride_of_two_halves_a_change_and_begins_windows_at_even_indices() -> None:
-    field = Field.of_kernel(3, stride=2, dilation=1, pad=1)  # output 4 sees 7, 8, 9
+    field = Field.of_kernel(3, stride=2, dilation=1, pads=(1, 1))  # output 4 sees 7, 8, 9
     assert field.reached((7, 8), 112) == (3, 5)
     assert field.reached((8, 9), 112) == (4, 5)
     assert field.window((4, 5), 112) == (6, 10)
@@ -75,10 +76,10 @@ def test_a_stride_of_two_halves_a_change_and_begins_windows_at_even_indices() ->
 
 
 def test_two_convolutions_see_what_the_first_sees_of_what_the_second_sees() -> None:
-    first = Field.of_kernel(3, stride=2, dilation=1, pad=1)
-    second = Field.of_kernel(3, stride=1, dilation=2, pad=2)
+    first = Field.of_kernel(3, stride=2, dilation=1, pads=(1, 1))
+    second = Field.of_kernel(3, stride=1, dilation=2, pads=(2, 2))
     # Output o of the second sees 2 (o - 2) - 1 to 2 (o + 2) + 1.
-    assert second.after(first) == Field(step=2, low=-5, high=5)
+    assert second.after(first) == Field(step=2, low=-5, high=5, more=1)
 
 
 def test_branches_that_meet_see_what_either_sees_and_must_keep_step() -> None:
@@ -87,9 +88,28 @@ def test_branches_that_meet_see_what_either_sees_and_must_keep_step() -> None:
     assert wide.joined(Field()) is None
 
 
+def test_branches_that_meet_must_be_as_long_for_every_window() -> None:
+    convolved = Field.of_kernel(3, stride=2, dilation=1, pads=(1, 1))
+    pooled = Field.of_kernel(2, stride=2, dilation=1, pads=(0, 0))
+    assert [(n + convolved.more) // 2 for n in (8, 9)] == [4, 5]
+    assert [(n + pooled.more) // 2 for n in (8, 9)] == [4, 4]
+    assert convolved.joined(pooled) is None
+    one = Field.of_kernel(1, stride=2, dilation=1, pads=(0, 0))
+    assert convolved.joined(one) == convolved
+
+
+@given(st.lists(LAYERS, min_size=1, max_size=4), st.integers(8, 40))
+def test_how_many_outputs_there_are_follows_from_the_field(layers: list[Layer], inputs: int) -> None:
+    ones = np.ones(inputs, dtype=np.int64)
+    lengths = [len(run(layers[: k + 1], ones)) for k in range(len(layers))]
+    assume(all(lengths))
+    field = field_of(layers)
+    assert (inputs + field.more) // field.step == lengths[-1]
+
+
 @pytest.mark.parametrize("span", [(0, 0), (5, 5), (7, 3)])
 def test_nothing_reaches_nothing(span: Span) -> None:
-    field = Field.of_kernel(3, stride=1, dilation=1, pad=1)
+    field = Field.of_kernel(3, stride=1, dilation=1, pads=(1, 1))
     assert field.reached(span, 10) == EMPTY
     assert field.window(span, 10) == EMPTY
 

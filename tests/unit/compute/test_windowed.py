@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -272,18 +274,56 @@ def test_windows_that_do_not_agree_are_refused_with_the_difference() -> None:
         open_windowed(model, FED, io, COARSE, whole=lambda images: right(images) * 0, **options)
 
 
+class Failing:
+    """Parts of a graph that fail while they are told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = False
+        monkeypatch.setattr("compute.embedding.load", self._load)
+
+    def _load(self, *given: Any, **more: Any) -> Any:
+        session = load(*given, **more)
+
+        def run(*feeds: Any) -> Any:
+            if self.now:
+                raise RuntimeError("out of memory")
+            return session.run(*feeds)
+
+        return SimpleNamespace(run=run)
+
+
 @pytest.mark.usefixtures("as_many_stages_as_can_be")
 def test_a_model_that_fails_on_windows_names_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, io = built(mobile)
-    embed = whole(model, io)
+    failing = Failing(monkeypatch)
+    embed = whole(*built(mobile))
     embed.occluded(image(), COARSE)
-
-    def broken(*_: Any, **__: Any) -> None:
-        raise RuntimeError("out of memory")
-
-    monkeypatch.setattr(WindowedOccluder, "__call__", broken)
-    with pytest.raises(EmbeddingError, match=r"net: fails on windows of an image \(out of memory"):
+    assert embed.obstacle == ""
+    failing.now = True
+    with pytest.raises(EmbeddingError, match=r"net: fails on windows of shape \(1, .*out of memory"):
         embed.occluded(image(), COARSE)
+
+
+@pytest.mark.usefixtures("as_many_stages_as_can_be")
+def test_a_model_that_fails_on_windows_from_the_start_is_run_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Failing(monkeypatch).now = True
+    embed = whole(*built(mobile))
+    rows = embed.occluded(image(), COARSE)
+    assert re.match(r"by the whole graph: .*probe image \(fails on windows", embed.obstacle)
+    copies = np.concatenate(list(occluded_batches(image(), COARSE, batch=64)))
+    assert np.allclose(rows, embed(copies), atol=1e-4)
+
+
+@pytest.mark.usefixtures("as_many_stages_as_can_be")
+def test_whoever_stops_in_the_midst_of_an_image_is_not_told_that_the_model_fails() -> None:
+    embed = whole(*built(mobile))
+
+    def stop(_: int) -> None:
+        raise BrokenPipeError("nobody reads the progress")
+
+    with pytest.raises(BrokenPipeError):
+        embed.occluded(image(), COARSE, advance=stop)
 
 
 def walked(net: Net) -> list[str]:
@@ -320,6 +360,15 @@ def test_what_depends_on_the_size_of_its_input_is_not_local(
 ) -> None:
     net = Net()
     net.add(kind, net.conv("image", 3, 4, strides=[2, 2]), **options)
+    assert walked(net) == ["input", "Conv"]
+
+
+def test_branches_of_unlike_lengths_are_not_local() -> None:
+    # Of 56 columns both give 28, of a window of 9 one gives 5 and the other 4.
+    net = Net()
+    x = net.conv("image", 3, 4, strides=[2, 2])
+    short = net.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    net.add("Add", net.conv(x, 4, 4, strides=[2, 2]), short)
     assert walked(net) == ["input", "Conv"]
 
 
