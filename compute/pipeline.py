@@ -199,6 +199,7 @@ class Pipeline:
             self._data,
             folder,
             memory=memory,
+            settle=self._publisher.settle,
         )
 
     def _workers_for(self, entry: ModelEntry) -> Workers | None:

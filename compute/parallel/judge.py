@@ -55,6 +55,8 @@ class ShardedJudge:
         ``XFV_DATA_DIR``, and the folder of the run in it.
     memory
         Bytes that occluded embeddings may take in one worker.
+    settle
+        Called before the file is deleted from which pairs were taken: writes those still held.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class ShardedJudge:
         folder: Path,
         *,
         memory: float,
+        settle: Callable[[], object],
     ) -> None:
         self._judge = judge
         self._workers = workers
@@ -77,6 +80,7 @@ class ShardedJudge:
         self._data = data
         self._folder = folder
         self._memory = memory
+        self._settle = settle
         self._embedded_at = 0
         self._computed = self._distinct = 0
         self._obstacle = ""
@@ -131,6 +135,7 @@ class ShardedJudge:
                 say(f"{path}: damaged; its pairs are explained again.")
             else:
                 yield from _take(found, missing)
+                self._settle()
             path.unlink()
         forwards: dict[Path, int] = {}
 
@@ -153,6 +158,7 @@ class ShardedJudge:
                 )
             self._obstacle = found.obstacle or self._obstacle
             yield from _take(found, missing)
+            self._settle()
             shard.file.unlink(missing_ok=True)
             advance(forwards.pop(shard.file))
         shutil.rmtree(run.results, ignore_errors=True)

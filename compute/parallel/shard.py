@@ -138,6 +138,8 @@ def seen_dataset(data: Path, dataset: str, sha256: str) -> str:
         open_images(data, dataset, sha256=sha256)
     except DatasetError as error:
         return str(error)
+    except OSError as error:
+        return f"{error}."  # raised, it would read as a worker that went away
     return ""
 
 

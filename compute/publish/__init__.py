@@ -33,6 +33,7 @@ class Publisher:
 
     def __init__(self, media: MediaStore) -> None:
         self._media = media
+        self._opened: OpenSet | None = None
 
     def dataset(self, dataset: StoredDataset) -> None:
         """Publish images and pairs (`datasets.publish_dataset`)."""
@@ -75,7 +76,13 @@ class Publisher:
         wanted: int,
     ) -> OpenSet:
         """Open an explanation set to be filled (`explanations.open_set`)."""
-        return open_set(self._media, dataset, model, name, spec, current, wanted=wanted)
+        self._opened = open_set(self._media, dataset, model, name, spec, current, wanted=wanted)
+        return self._opened
+
+    def settle(self) -> None:
+        """Write what the set that was opened last still holds (`explanations.OpenSet.write`)."""
+        if self._opened is not None:
+            self._opened.write()
 
     def pictures(self, rendered: RenderedExplanation) -> dict[str, str]:
         """Write the X-Maps of a pair (`explanations.write_pictures`)."""

@@ -96,8 +96,12 @@ class OpenSet:
         if now - self._checkpoint >= SECONDS_BETWEEN_CHECKPOINTS:
             self.checkpoint()
         elif now - self._written >= SECONDS_HELD:
-            self._insert()
-            self._commit()
+            self.write()
+
+    def write(self) -> None:
+        """Write what is held, now."""
+        self._insert()
+        self._commit()
 
     def checkpoint(self) -> None:
         """Write what is held, and what is derived from the explained pairs."""

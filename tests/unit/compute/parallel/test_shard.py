@@ -142,6 +142,7 @@ def sharded(
         tmp_path,
         tmp_path / "run",
         memory=2**20,
+        settle=lambda: None,
     )
     judge.judge(batch=BATCH, threads=1)
     return judge, workers
@@ -219,6 +220,32 @@ def test_what_killed_runs_left_is_taken_and_only_the_rest_is_explained(
     assert asked.isdisjoint(pair.id for pair in shard.pairs)
     assert not path.exists() and not damaged.exists() and not straggler.exists()
     assert other.exists(), "the file of another spec"
+
+
+def test_the_file_of_a_shard_stays_until_its_pairs_are_settled(
+    dataset: StoredDataset,
+    sharded: tuple[ShardedJudge, Here],
+    shard: Shard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge, _ = sharded
+    explain_shard(shard)  # by a run that was killed
+    taken: set[int] = set()
+    safe: set[int] = set()
+
+    def settle() -> None:
+        left = [read_explained(path) for path in (tmp_path / "run").glob("explained-*/*.npz")]
+        kept = {number for found in left if found for number in found.deviations}
+        assert taken > safe
+        assert taken - safe <= kept
+        safe.update(taken)
+
+    monkeypatch.setattr(judge, "_settle", settle)
+    pairs = by_component(dataset.pairs)
+    for pair, _ in judge.explain(pairs, SPEC, batch=BATCH, threads=1, advance=lambda _: None):
+        taken.add(pair.id)
+    assert safe == {pair.id for pair in pairs}
 
 
 def test_a_doubled_task_leaves_the_file_as_it_is_and_a_damaged_one_is_made_again(
@@ -307,6 +334,9 @@ def test_a_machine_that_sees_another_folder_is_told_before_anything_is_measured(
     tmp_path: Path, dataset: StoredDataset, sharded: tuple[ShardedJudge, Here]
 ) -> None:
     assert seen_dataset(tmp_path, "demo", dataset.sha256) == ""
+    (tmp_path / "datasets" / "demo" / "images.npy").rename(tmp_path / "away.npy")
+    assert "No such file" in seen_dataset(tmp_path, "demo", dataset.sha256)
+    (tmp_path / "away.npy").rename(tmp_path / "datasets" / "demo" / "images.npy")
     judge, workers = sharded
     workers.seen = {
         "tcp://a:1": seen_dataset(tmp_path, "demo", dataset.sha256),
