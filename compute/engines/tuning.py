@@ -22,7 +22,7 @@ from compute.engines.agreement import Agreement
 from compute.engines.catalogue import ENGINES, PLAIN, Engine, available
 from compute.engines.timing import best_seconds, machine
 from compute.errors import ModelError, UnsuitableError
-from compute.files import write_json
+from compute.files import exclusive, write_json
 from compute.graphs.probes import probe_images
 from compute.occlusion import OcclusionSpec
 
@@ -68,7 +68,7 @@ class Tuning:
     off
         How far a distance by the chosen engine was from the plain one's, on the probes.
     left_out
-        Engines that are here and cannot run this model, with the reason.
+        Engines that are here, or ways to use the fastest, that cannot run this model, and why.
     """
 
     chosen: Way
@@ -111,10 +111,12 @@ def tuned(folder: Path, sha256: str, open_by: Open, *, fixed_batch: int, threads
     }
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
     path = folder / f"{name}.json"
-    kept = _read(path, key)
-    if kept is None:
-        kept = measure(here, open_by, fixed_batch=fixed_batch, threads=threads)
-        write_json(path, {"key": key, **_written(kept)})
+    # Two measurements at a time would each be of half a machine.
+    with exclusive(folder / ".lock", doing="measuring engines", wait=True):
+        kept = _read(path, key)
+        if kept is None:
+            kept = measure(here, open_by, fixed_batch=fixed_batch, threads=threads)
+            write_json(path, {"key": key, **_written(kept)})
     return kept
 
 
@@ -127,7 +129,7 @@ def measure(engines: Sequence[Engine], open_by: Open, *, fixed_batch: int, threa
         The plainest first.
     """
     opened: dict[Way, OnnxEmbedder] = {}
-    off: dict[str, float] = {}
+    off: dict[Way, float] = {}
     left_out = []
     for engine in engines:
         way = Way(engine.name, fixed_batch or engine.batches[0], threads)
@@ -140,16 +142,22 @@ def measure(engines: Sequence[Engine], open_by: Open, *, fixed_batch: int, threa
                 raise
             left_out.append(f"{engine.name} ({error})")
         else:
-            off[engine.name] = found.distance
+            off[way] = found.distance
     rates = _rates(opened)
     best = _fastest(rates)
     tuned = {best: opened[best]}
     for way in _variants(best, fixed_batch):
-        tuned[way], _ = open_by(ENGINES[way.engine], way.batch, way.threads)
+        try:
+            tuned[way], found = open_by(ENGINES[way.engine], way.batch, way.threads)
+        except ModelError as error:
+            left_out.append(f"{way} ({error})")
+        else:
+            off[way] = found.distance
     # The best takes part again: only what was measured side by side is compared.
     again = _rates(tuned)
     rates |= {way: max(rate, rates.get(way, 0.0)) for way, rate in again.items()}
-    return Tuning(_fastest(again), rates, off[best.engine], tuple(left_out))
+    chosen = _fastest(again)
+    return Tuning(chosen, rates, off[chosen], tuple(left_out))
 
 
 def _variants(best: Way, fixed_batch: int) -> list[Way]:
