@@ -1,7 +1,7 @@
 """ONNX Runtime on NVIDIA GPUs: CUDA and TensorRT, with inputs and outputs bound to the device.
 
 The options are pure functions, and binding is tested on the CPU. None of it was measured on a GPU
-yet; docs/performance.md says so.
+yet; docs/models.md says so.
 """
 
 from __future__ import annotations

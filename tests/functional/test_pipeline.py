@@ -8,11 +8,11 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import pytest
@@ -49,11 +49,15 @@ from compute.explanation import ROWS, row_name
 from compute.files import exclusive
 from compute.images import decode
 from compute.opening import open_embedder
+from compute.parallel.processes import ProcessWorkers
 from compute.publish import OpenSet, datasets, explanations
 from compute.registry import ModelRegistry
 from compute.rendering import RenderedExplanation
 from compute.xmaps import similarity_map
 from tests.onnx_models import opset, toy
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 FIRST: Final = 30001
 SPEC: Final = OcclusionSpec(patch_sizes=(28, 14), stride=28)
@@ -549,6 +553,45 @@ def test_what_is_held_is_written_also_when_the_run_ends_early(
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Explanation)) == 3
         assert db.session.scalars(select(ExplanationSet.explained_count)).one() == 3
+
+
+class Here(ProcessWorkers):
+    """A worker that is this very process."""
+
+    def submit(self, work: Callable[[T], R], task: T) -> Future[R]:
+        future: Future[R] = Future()
+        future.set_result(work(task))
+        return future
+
+    def result(self, future: Future[R]) -> R:
+        return future.result()
+
+
+def test_the_pairs_of_a_shard_are_written_before_its_file_goes(
+    app: Flask,
+    settings: Settings,
+    spec: Path,
+    clock: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store(settings.data_dir)
+    add_toy(settings)
+    clock(0.0)  # pairs come so fast that they are held
+    monkeypatch.setattr("app.commands.compute.open_workers", lambda *_: Here(1))
+    safe: list[int | None] = []
+    whole = Path.unlink
+
+    def unlink(self: Path, missing_ok: bool = False) -> None:
+        if self.suffix == ".npz":
+            with db.engine.connect() as other:
+                safe.append(other.scalar(select(func.count()).select_from(Explanation)))
+        whole(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    done = compute(app, "--spec", spec, "--limit", 7)
+    assert done.exit_code == 0, done.output
+    assert safe
+    assert safe[-1] == 7
 
 
 # Ends the process, as kill -9 does, just before the n-th commit or the n-th picture.

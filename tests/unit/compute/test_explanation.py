@@ -339,12 +339,13 @@ def test_a_bad_embedding_is_refused(embed: Any, shown: str) -> None:
         explain_pair(embed, image, image, spec=SMALL.from_dict({"patch_sizes": [28]}))
 
 
-def test_an_embedder_that_changes_its_length_is_refused() -> None:
+@pytest.mark.parametrize("methods", [("I", "II", "III"), ("II",)])
+def test_an_embedder_that_changes_its_length_is_refused(methods: Any) -> None:
     def changing(images: Pixels) -> NDArray[np.float32]:
         return blocks(images)[:, : 5 if len(images) == 2 else 12]
 
     with pytest.raises(EmbeddingError, match="12"):
-        explain_pair(changing, random_image(1), random_image(2), spec=SMALL)
+        explain_pair(changing, random_image(1), random_image(2), spec=SMALL, methods=methods)
 
 
 def test_method_two_alone_says_the_same_and_holds_one_face_at_a_time() -> None:

@@ -242,22 +242,26 @@ def test_float16_leaves_places_and_pixels_exact(tmp_path: Path, more: dict[str, 
 class Drifting:
     """A session that is off where occlusions are in the graph."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, by: float) -> None:
         self._session = session
+        self._by = by
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]], /) -> Any:
         (rows,) = self._session.run(outputs, feeds)
-        return [rows + 0.01 * np.abs(rows).max() * (len(feeds) > 1)]
+        return [rows + self._by * np.abs(rows).max()] if len(feeds) > 1 else [rows]
 
 
-def test_an_engine_that_is_off_inside_the_graph_is_not_used_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("by", "told"), [(0.01, r"\de-0[23]"), (np.nan, "nan"), (np.inf, "inf")])
+def test_an_engine_that_is_off_inside_the_graph_is_not_used_there(
+    tmp_path: Path, by: float, told: str
+) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(onnx_models.toy())
-    engine = Engine("drifting", lambda *given: Drifting(open_plain(*given)), str)
+    engine = Engine("drifting", lambda *given: Drifting(open_plain(*given), by), str)
     embed = OnnxEmbedder(path, ODD, probe(path, ODD), batch=5, threads=1, engine=engine)
     found = embed.occluded(image(), COARSE)
     assert re.fullmatch(
-        r"outside the graph: inside, drifting is off by \de-0[23], allowed 1e-05", embed.obstacle
+        rf"outside the graph: inside, drifting is off by {told}, allowed 1e-05", embed.obstacle
     )
     assert np.array_equal(found, outside(embed, COARSE))
 
