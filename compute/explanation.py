@@ -240,7 +240,8 @@ def explain_pair(
     methods
         Which of I (eq. 6), II (eq. 7) and III (eq. 8) to compute; all share one pass.
     batch
-        Images per call of ``embed``; bounds memory, does not change the result.
+        Images per call of ``embed``; bounds memory, does not change the result. An ``Occluder``
+        takes its own.
 
     Raises
     ------

@@ -19,6 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _SAY_AFTER: Final = 20.0
+_LOOK_AGAIN: Final = 0.2
 _HOW_TO_START: Final = (
     "Start workers from the project's root, in an environment with requirements/cluster.txt: "
     "python -m dask worker ADDRESS --nthreads 1"
@@ -130,7 +131,7 @@ class ClusterWorkers:
         while True:
             while not self._workers():
                 self.await_one()
-                time.sleep(0.2)
+                time.sleep(_LOOK_AGAIN)
             results = self._client.run(work, *given, on_error="return")
             for worker, result in list(results.items()):
                 if isinstance(result, OSError):  # it was lost meanwhile
@@ -139,6 +140,7 @@ class ClusterWorkers:
                     raise RunError(f"The worker {worker} cannot work ({result}). {_HOW_TO_START}")
             if results:
                 return cast(dict[str, R], results)
+            time.sleep(_LOOK_AGAIN)
 
     def _workers(self) -> list[str]:
         try:

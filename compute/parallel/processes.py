@@ -54,7 +54,15 @@ class ProcessWorkers:
 
     def submit(self, work: Callable[[T], R], task: T) -> Future[R]:
         """Hand a task to a worker that has none."""
-        process = self._idle.pop() if self._idle else _Process()
+        while self._idle:
+            process = self._idle.pop()
+            try:
+                return self._hand(process, work, task)
+            except BrokenProcessPool:  # killed while it had nothing to do
+                process.pool.shutdown()
+        return self._hand(_Process(), work, task)
+
+    def _hand(self, process: _Process, work: Callable[[T], R], task: T) -> Future[R]:
         future = process.pool.submit(work, task)
         self._busy[future] = process
         return future

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +32,20 @@ def test_a_killed_worker_costs_its_own_task_a_second_try_and_nothing_else(
     assert "its worker process was killed. It was try 1 of 3." in told
     # One process for each worker, and one more in place of the killed one.
     assert len({process for task in tasks for process in task.tries()}) == 3
+
+
+def test_a_worker_that_is_killed_while_it_has_nothing_to_do_is_replaced(tmp_path: Path) -> None:
+    first, second = Task(tmp_path, 1), Task(tmp_path, 2)
+    with ProcessWorkers(1) as workers:
+        assert dict(finished(workers, work, [first])) == {first: 10}
+        (idle,) = workers._idle
+        os.kill(first.tries()[0], signal.SIGKILL)
+        # The pool finds out by itself, in a thread of its own.
+        deadline = time.monotonic() + PATIENCE
+        while not idle.pool._broken and time.monotonic() < deadline:  # type: ignore[attr-defined]
+            time.sleep(0.02)
+        assert dict(finished(workers, work, [second])) == {second: 20}
+    assert first.tries() != second.tries()
 
 
 def test_a_task_that_always_kills_its_worker_is_given_up_when_the_others_are_done(
