@@ -86,7 +86,7 @@ def _tensorrt(name: str, precision: nvidia.Precision) -> Engine:
     return Engine(
         name,
         partial(nvidia.open_tensorrt, precision=precision),
-        partial(onnx_runtime.title, TENSORRT, precision),
+        partial(nvidia.tensorrt_title, precision),
         partial(nvidia.why_not, TENSORRT),
         ROUNDED,
         _GPU_BATCHES,

@@ -23,7 +23,15 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from compute.engines.onnx_runtime import CPU, Provider, installed, model_of, session_with, version
+from compute.engines.onnx_runtime import (
+    CPU,
+    Provider,
+    installed,
+    model_of,
+    session_with,
+    title,
+    version,
+)
 from compute.engines.session import Terms
 from compute.errors import ModelError
 from compute.graphs import onnx_graph
@@ -54,6 +62,11 @@ def why_not(provider: str) -> str:
     if provider == TENSORRT and not (find_spec("tensorrt") or find_library("nvinfer")):
         return "TensorRT is not installed. Install NVIDIA's package tensorrt for your CUDA"
     return ""
+
+
+def tensorrt_title(precision: Precision) -> str:
+    """Return what runs the models, as it is stored with results: another TensorRT is another."""
+    return title(TENSORRT, f"TensorRT {installed('tensorrt') or 'of the system'}", precision)
 
 
 def gpus(driver: Path = _DRIVER) -> list[str]:

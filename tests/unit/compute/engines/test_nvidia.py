@@ -13,6 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from compute.engines import nvidia
+from compute.engines.catalogue import ENGINES
 from compute.engines.nvidia import (
     BoundSession,
     cache_folder,
@@ -157,6 +159,14 @@ def test_tensorrt_is_tuned_for_the_one_batch_there_is(tmp_path: Path) -> None:
     assert options["trt_fp16_enable"] == "1"
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == str(tmp_path)
     assert tensorrt_options(model, "tf32", tmp_path)["trt_fp16_enable"] == "0"
+
+
+def test_another_tensorrt_is_another_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "installed", lambda name: "10.1" if name == "tensorrt" else None)
+    found = ENGINES["tensorrt-fp16"].title()
+    assert found.endswith("TensorrtExecutionProvider, TensorRT 10.1, float16")
+    monkeypatch.setattr(nvidia, "installed", lambda _: "10.2")
+    assert ENGINES["tensorrt-fp16"].title() != found
 
 
 def test_what_tensorrt_built_belongs_to_one_model_one_version_and_one_gpu(tmp_path: Path) -> None:
