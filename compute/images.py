@@ -80,6 +80,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
+    picture.load()  # a TIFF is turned by Pillow now, and no longer says how it lay
     method = _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     return picture if method is None else picture.transpose(method)
 

@@ -99,6 +99,7 @@ def test_every_kind_of_pixel_becomes_rgb(
     assert tuple(decoded[9, 9]) == expected
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize(
     ("orientation", "stored"),
     [
@@ -113,13 +114,13 @@ def test_every_kind_of_pixel_becomes_rgb(
     ],
 )
 def test_a_picture_stands_as_exif_says(
-    orientation: int, stored: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    orientation: int, stored: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], kind: str
 ) -> None:
     upright = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(stored(upright))).save(file, "PNG", exif=exif)
+    Image.fromarray(np.ascontiguousarray(stored(upright))).save(file, kind, exif=exif)
     assert np.array_equal(decode(file.getvalue(), "a"), upright)
 
 
