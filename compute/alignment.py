@@ -138,7 +138,8 @@ class LandmarkDetector:
             return self._scrfd.faces(image, score=_SCORE_THRESHOLD)
         scale = _SIDE / max(image.shape[:2])
         if scale < 1:
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            size = [max(round(side * scale), 1) for side in image.shape[1::-1]]
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
             found = _detected(self._yunet, np.asarray(small, np.uint8))
             found[:, :14] *= np.tile(np.divide(image.shape[1::-1], small.shape[1::-1]), 7)
             if len(found):

@@ -164,7 +164,7 @@ def detector() -> LandmarkDetector:
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("shape", [(250, 250), (32, 32), (33, 77), (32, 900)])
+@pytest.mark.parametrize("shape", [(250, 250), (32, 32), (33, 77), (32, 900), (32, 50_000)])
 @pytest.mark.parametrize("fill", [np.zeros, np.ones])
 def test_no_face_is_an_error_that_names_the_image(
     shape: tuple[int, int],
