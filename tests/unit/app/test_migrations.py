@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import flask_migrate
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from flask import Flask
 from sqlalchemy import inspect, select
 
 from app.extensions import db
-from app.models import Evaluation, Result
+from app.models import Evaluation, PairColumn, Result, ResultColumn
 from compute.verification import expected_calibration_error, true_accept_rate
 from tests import factories
 
@@ -51,3 +53,16 @@ def test_metrics_are_computed_for_evaluations_that_are_there(app: Flask) -> None
             assert (expected is None) == (np.count_nonzero(~genuine) < 100)
             assert evaluation.tar_at_far_1e3 is None
             assert evaluation.ece == pytest.approx(expected_calibration_error(confidence, correct))
+
+
+def test_columns_that_are_there_are_hashed_but_what_a_former_version_may_still_write(
+    demo: Flask, session: Session
+) -> None:
+    factories.pack_columns(session)
+    flask_migrate.downgrade(revision="0008")
+    flask_migrate.upgrade()
+
+    for table in (PairColumn, ResultColumn):
+        for column in session.scalars(select(table)):
+            expected = None if column.name == "explained" else hashlib.sha256(column.data)
+            assert column.sha256 == (expected and expected.hexdigest())
