@@ -51,10 +51,11 @@ class HeldColumns:
     def keep(self, place: Place, sha256: str | None, data: bytes, array: Array) -> None:
         """Hold ``array``, unpacked from ``data``, unless the bytes are not those of the hash.
 
-        A previous version of the pipeline, writing during a deployment, leaves the hash as it was.
+        A previous version of the pipeline, writing during a deployment, gives no hash, or leaves
+        the one that was there.
         """
         size = _size(array)
-        if size > self._limit or hashlib.sha256(data).hexdigest() != sha256:
+        if sha256 is None or size > self._limit or hashlib.sha256(data).hexdigest() != sha256:
             return
         with self._lock:
             self._drop(place)

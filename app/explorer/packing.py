@@ -71,7 +71,7 @@ Array: TypeAlias = Numbers | Flags | Text
 
 
 class UnfitError(ValueError):
-    """Packed bytes do not hold one value for each pair."""
+    """Packed bytes hold no values of their kind."""
 
 
 def to_array(kind: Kind, values: Sequence[Any]) -> Array:
@@ -95,13 +95,13 @@ def pack(kind: Kind, array: Array) -> bytes:
     return array.astype(DTYPES[kind]).tobytes()
 
 
-def unpack(kind: Kind, data: bytes, size: int | None = None) -> Array:
-    """Return the array of packed bytes; `UnfitError` where it has not ``size`` values."""
+def unpack(kind: Kind, data: bytes) -> Array:
+    """Return the array of packed bytes; `UnfitError` where they are none of this kind."""
     if kind is Kind.TEXT:
-        return _unpack_text(data, size)
+        return _unpack_text(data)
     dtype = DTYPES[kind]
-    if size is not None and len(data) != size * dtype.itemsize:
-        raise UnfitError(f"{len(data)} bytes for {size} values of {dtype.itemsize}")
+    if len(data) % dtype.itemsize:
+        raise UnfitError(f"{len(data)} bytes for values of {dtype.itemsize}")
     raw = np.frombuffer(data, dtype)
     return raw if kind in FLAGS else raw.astype(np.float64, copy=False)
 
@@ -123,16 +123,13 @@ def _of_kind(kind: Kind, numbers: Numbers) -> Numbers | Flags:
     return np.nan_to_num(numbers, nan=-1).astype(np.int8)
 
 
-def _unpack_text(data: bytes, size: int | None) -> Text:
+def _unpack_text(data: bytes) -> Text:
     try:
         count, width = (int(number) for number in np.frombuffer(data, HEADER, 1)[0])
-        end = HEADER.itemsize + count * width
-        names = np.frombuffer(data[HEADER.itemsize : end], f"S{width}")
-        places = np.frombuffer(data, "<i4", offset=end)
+        names = np.frombuffer(data, f"S{width}", count, offset=HEADER.itemsize)
+        places = np.frombuffer(data, "<i4", offset=HEADER.itemsize + names.nbytes)
     except ValueError as error:
         raise UnfitError(f"{len(data)} bytes are no texts: {error}") from error
-    if size is not None and len(places) != size:
-        raise UnfitError(f"{len(places)} texts for {size} pairs")
     return Text(names, places)
 
 

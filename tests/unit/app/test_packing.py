@@ -49,7 +49,7 @@ def values_of(array: object) -> list[object]:
 @given(data=st.data())
 def test_a_column_comes_back_as_it_was(kind: Kind, data: st.DataObject) -> None:
     values = data.draw(st.lists(VALUES[kind], max_size=30))
-    array = unpack(kind, pack(kind, to_array(kind, values)), len(values))
+    array = unpack(kind, pack(kind, to_array(kind, values)))
     assert values_of(array) == values
 
 
@@ -68,11 +68,11 @@ def test_names_are_distinct_and_in_the_order_of_code_points(values: list[str]) -
     assert [name.decode() for name in array.names] == sorted(set(values))
 
 
-@pytest.mark.parametrize("kind", VALUES)
-def test_bytes_of_another_number_of_pairs_are_refused(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [Kind.INTEGER, Kind.NUMBER, Kind.TEXT])
+def test_bytes_that_are_cut_off_are_refused(kind: Kind) -> None:
     data = pack(kind, to_array(kind, ["a", "b"] if kind is Kind.TEXT else [0, 1]))
     with pytest.raises(UnfitError):
-        unpack(kind, data, 3)
+        unpack(kind, data[:-1])
 
 
 def columns(session: Session) -> dict[str, list[object]]:
@@ -106,4 +106,5 @@ def test_rows_are_read_where_a_packed_column_is_missing_or_does_not_fit(
     session.execute(update(PairColumn).filter_by(dataset_id=second, name="image1").values(data=b""))
     session.execute(delete(ResultColumn).filter_by(dataset_id=second, name="correct"))
     session.execute(update(ResultColumn).filter_by(name="distance").values(data=b"12345678"))
+    session.execute(update(ResultColumn).filter_by(name="threshold").values(data=b"1234567"))
     assert columns(session) == from_rows
