@@ -19,7 +19,9 @@ def content_reply(body: bytes, mimetype: str, *, name: str | None = None) -> Res
     response = Response(body, mimetype=mimetype)
     if name:
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    # Weak for what may go out compressed: the tag is of what it says, in whatever bytes.
+    weak = mimetype in compression.TYPES
+    response.set_etag(hashlib.sha256(body).hexdigest()[:32], weak=weak)
     response.headers["Cache-Control"] = "public, max-age=600"
     response.make_conditional(request)
     return response

@@ -43,6 +43,6 @@ def figures(model: str, dataset: str) -> Response:
     page = evaluation_context(db.session(), model, dataset, query_params())
     response = reply(build_figures(page.curves, page.bins, page.links))
     response.headers["Cache-Control"] = "no-cache"
-    response.add_etag()
+    response.add_etag(weak=True)  # of what it says: it goes out compressed or not
     response.make_conditional(request)
     return response
