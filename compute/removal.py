@@ -65,7 +65,12 @@ def _undisturbed(data: Path, *, dataset: str = "", model: str = "") -> Iterator[
 
 
 def _delete(folder: Path) -> None:
-    """Delete a folder that is gone at once under its name, and sweep up after a killed removal."""
+    """Delete a folder that is gone at once under its name, and sweep up after a killed removal.
+
+    Of a link the link is deleted: what it leads to may be used from elsewhere, too.
+    """
+    if folder.is_symlink():
+        folder.unlink()
     leaving = folder.with_name(f".removing-{folder.name}")
     shutil.rmtree(leaving, ignore_errors=True)
     if folder.is_dir():

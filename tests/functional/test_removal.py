@@ -192,6 +192,19 @@ def test_what_is_not_agreed_to_or_is_in_use_stays(
         assert stored_pictures(settings) == named_pictures()
 
 
+def test_what_a_link_leads_to_stays(app: Flask, settings: Settings, tmp_path: Path) -> None:
+    data = settings.data_dir
+    import_one_pair(data)
+    elsewhere = (data / "datasets/lfw").rename(tmp_path / "lfw")
+    (data / "datasets/lfw").symlink_to(elsewhere)
+
+    done = run(app, "datasets", "remove", "lfw", "--yes")
+
+    assert done.exit_code == 0, done.output
+    assert not list((data / "datasets").iterdir())
+    assert (elsewhere / "dataset.json").is_file()
+
+
 def test_a_name_that_is_nowhere_lists_those_that_are(app: Flask) -> None:
     unknown = run(app, "datasets", "remove", "no-such", "--yes")
     assert unknown.exit_code == 2
