@@ -99,11 +99,13 @@ def fetch_shared_scales(session: Session, explanation_set: ExplanationSet) -> Sc
         explanation_set.explained_count,
         started,
     )
-    if key not in _shared:
+    found = _shared.get(key)  # once: another thread may clear it meanwhile
+    if found is None:
+        found = _read_shared_scales(session, explanation_set.id)
         if len(_shared) > 256:
             _shared.clear()
-        _shared[key] = _read_shared_scales(session, explanation_set.id)
-    return _shared[key]
+        _shared[key] = found
+    return found
 
 
 def _read_shared_scales(session: Session, set_id: int) -> Scales:
