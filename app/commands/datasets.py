@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 datasets = AppGroup("datasets", help="List, import, check, derive and remove datasets.")
 
 _FILE = click.Path(path_type=Path)
+_SEED = click.IntRange(0)
 
 
 @datasets.command("list")
@@ -68,7 +69,7 @@ def datasets_list() -> None:
 @click.option(
     "--per-label", type=int, help="Without --pairs: how many pairs to draw of each label."
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of what is drawn.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Seed of what is drawn.")
 @click.option("--title", default="", help="How the site calls your own dataset.")
 @click.option("--licence", default="", help="Licence of your own dataset, shown on the site.")
 @click.option("--source", default="", help="Where your own dataset is from, shown on the site.")
@@ -181,13 +182,15 @@ def datasets_pull(name: str, source: str | None) -> None:
 @click.option(
     "--folds", type=click.Choice(["identity-disjoint"]), help="Folds that share no identity."
 )
-@click.option("--fold-count", type=int, help="How many such folds; 10 if left out.")
+@click.option("--fold-count", type=click.IntRange(2), help="How many such folds; 10 if left out.")
 @click.option(
     "--quality",
     type=_FILE,
     help="A model that rates every face: an ONNX file, or the name of one that was pulled.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of noise, places and folds.")
+@click.option(
+    "--seed", type=_SEED, default=0, show_default=True, help="Seed of noise, places and folds."
+)
 @click.option("--title", default="", help="How the site calls it; says what was done by default.")
 @teaching
 def datasets_derive(
