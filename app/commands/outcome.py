@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Final, NoReturn, ParamSpec, TypeVar
@@ -43,7 +44,7 @@ def site_settings() -> Settings:
 
 
 def teaching(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn the errors that a command foresees into a message and exit code 2."""
+    """Turn errors into a message and exit code 2, also those that nobody foresaw: 1 is success."""
 
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -53,7 +54,7 @@ def teaching(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except ModuleNotFoundError as error:
             if error.name not in PIPELINE:
-                raise
+                _fail_unforeseen()
             fail(
                 f"{error.name} is not installed: this environment holds the site only. Run: pip "
                 "install -r requirements/compute.txt"
@@ -67,6 +68,10 @@ def teaching(command: Callable[P, R]) -> Callable[P, R]:
             fail(f"The database cannot be used ({first}). If it is new, run: flask db upgrade")
         except KeyboardInterrupt:
             fail("Stopped. Finished work is kept; run the command again to go on.")
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception:  # noqa: BLE001  Python's own exit code would be 1
+            _fail_unforeseen()
 
     return wrapper
 
@@ -75,6 +80,11 @@ def fail(message: str) -> NoReturn:
     """Say why on standard error and exit with 2."""
     click.echo(f"Error: {message}", err=True)
     sys.exit(FAILED)
+
+
+def _fail_unforeseen() -> NoReturn:
+    traceback.print_exc()
+    fail("This is a mistake of the program, told above. Finished work is kept.")
 
 
 def agrees(question: str) -> bool:

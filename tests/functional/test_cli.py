@@ -68,12 +68,14 @@ def run(runner: FlaskCliRunner, *arguments: object) -> Result:
         ["datasets", "pull"],
         ["datasets", "verify"],
         ["datasets", "derive"],
+        ["datasets", "remove"],
         ["models"],
         ["models", "list"],
         ["models", "add"],
         ["models", "verify"],
         ["models", "pull"],
         ["models", "card"],
+        ["models", "remove"],
         ["export"],
         ["import"],
     ],
@@ -82,6 +84,20 @@ def test_every_command_explains_itself(command: list[str], runner: FlaskCliRunne
     done = run(runner, *command, "--help")
     assert done.exit_code == 0
     assert done.output.startswith("Usage:")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("unforeseen"), ModuleNotFoundError(name="gone")])
+def test_what_nobody_foresaw_fails_too_and_is_told_whole(
+    runner: FlaskCliRunner, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_data: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("compute.datasets.states.known_datasets", fail)
+    done = run(runner, "datasets", "list")
+    assert done.exit_code == 2
+    assert "Traceback" in done.output
+    assert "This is a mistake of the program" in done.output
 
 
 @pytest.fixture
@@ -399,6 +415,8 @@ def test_options_that_would_mean_nothing_are_refused(
             ("derive", "a", "--from", "b", "--degrade", "jpeg=9", "--fold-count", "5"),
             "--fold-count belongs to --folds",
         ),
+        (("derive", "a", "--from", "b", "--fold-count", "0"), "0 is not in the range x>=2"),
+        (("import", "mine", "--images", tmp_path, "--seed", "-1"), "-1 is not in the range x>=0"),
         (
             ("import", "mine", "--images", tmp_path, "--pairs", tmp_path, "--per-label", "9"),
             "--per-label says how many pairs to draw, but they are listed",
