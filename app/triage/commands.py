@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.commands.outcome import fail, teaching
+from app.commands.outcome import agrees, fail, teaching
 from app.errors import BadQuery
 from app.extensions import db
 from app.triage.reviews import count_by_reviewer, delete_reviewer
@@ -35,8 +35,8 @@ def delete(reviewer: str, *, yes: bool) -> None:
         name = read_name(reviewer)
     except BadQuery as error:
         fail(error.message)
-    if not yes:
-        click.confirm(f"Delete all answers of {name!r} for good?", abort=True)
+    if not yes and not agrees(f"Delete all answers of {name!r} for good?"):
+        fail(f"nothing of {name!r} was deleted (--yes agrees).")
     gone = delete_reviewer(db.session(), name)
     if not gone:
         fail(f"no answer is stored under {name!r}. See: flask triage list")

@@ -608,5 +608,6 @@ def test_a_name_and_all_its_answers_can_be_deleted(demo: Flask) -> None:
     assert (gone.exit_code, gone.output) == (0, "Deleted 2 answers of 'Ada'.\n")
     assert again.exit_code == 2
     assert "no answer is stored" in again.output
-    assert kept.exit_code == 1
+    assert kept.exit_code == 2
+    assert "nothing of 'Bo' was deleted (--yes agrees)" in kept.output
     assert [row.reviewer for row in stored(demo)] == ["Bo"]
