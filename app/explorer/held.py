@@ -10,7 +10,9 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from threading import Lock
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from numpy.typing import NDArray
 
 from app.explorer.packing import Array, Text
 
@@ -57,6 +59,8 @@ class HeldColumns:
         size = _size(array)
         if sha256 is None or size > self._limit or hashlib.sha256(data).hexdigest() != sha256:
             return
+        for part in _parts(array):
+            part.setflags(write=False)  # all threads will have it
         with self._lock:
             self._drop(place)
             self._held[place] = Held(sha256, array)
@@ -69,8 +73,12 @@ class HeldColumns:
             self._bytes -= _size(self._held.pop(place).array)
 
 
+def _parts(array: Array) -> tuple[NDArray[Any], ...]:
+    return (array.names, array.places) if isinstance(array, Text) else (array,)
+
+
 def _size(array: Array) -> int:
-    return array.names.nbytes + array.places.nbytes if isinstance(array, Text) else array.nbytes
+    return sum(part.nbytes for part in _parts(array))
 
 
 HELD: Final = HeldColumns()

@@ -59,6 +59,16 @@ def test_names_and_places_of_a_text_count() -> None:
     assert [name for name in "ab" if held.find([(1, None, name)])] == ["b"]
 
 
+def test_nobody_can_change_what_all_threads_have() -> None:
+    held = HeldColumns()
+    text = Text(np.zeros(5, "S10"), np.zeros(3, np.int32))
+    for name, array in (("a", np.zeros(8)), ("b", text)):
+        held.keep((1, None, name), SHA256, BYTES, array)
+    for changed in (held.find([(1, None, "a")])[SHA256], text.names, text.places):
+        with pytest.raises(ValueError, match="read-only"):
+            np.asarray(changed)[0] = 1
+
+
 def test_bytes_under_the_hash_of_others_are_not_held() -> None:
     held = HeldColumns()
     held.keep((1, None, "a"), SHA256, b"others", np.zeros(8))
