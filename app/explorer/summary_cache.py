@@ -60,8 +60,8 @@ def cache_of(app: Flask) -> SummaryCache:
 def data_version(session: Session) -> tuple[Any, ...]:
     """Return what changes whenever the pipeline publishes: one statement on small tables."""
     counts = [
-        select(func.count()).select_from(Dataset),
-        select(func.sum(Dataset.pair_count)),
+        # One that was removed and imported anew, its labels mended, may have the same key and size.
+        select(func.aggregate_strings(Dataset.sha256, " ")),
         select(func.count()).select_from(Evaluation),
         select(func.max(Evaluation.id)),
         select(func.max(Evaluation.finished)),

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from app.explorer import summary as counting
 from app.explorer.catalogue import load_catalogue
@@ -20,7 +20,7 @@ from app.explorer.page import fetch_page
 from app.explorer.parsing import parse_query
 from app.explorer.summary import CONFIDENCE_EDGES, DISTANCE_EDGES, Summary, round_edges, summarise
 from app.extensions import db
-from app.models import Result
+from app.models import Dataset, Result
 from tests import factories
 from tests.functional.test_explorer import PageParser, page
 
@@ -217,6 +217,10 @@ def test_a_summary_is_counted_once_until_the_data_changes(demo: Flask) -> None:
     assert counted("/explorer/summary?genuine=0") == 8
     with demo.app_context():
         factories.make_dataset(db.session(), "gamma", pairs=4, first_id=50001)
+        db.session.commit()
+    assert counted("/explorer/summary?genuine=1") == 8
+    with demo.app_context():  # as if it was removed, and imported again with a label mended
+        db.session.execute(update(Dataset).filter_by(name="gamma").values(sha256="other"))
         db.session.commit()
     assert counted("/explorer/summary?genuine=1") == 8
 
