@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine with Python 3.11: make demo, make test.
+# Two commands do everything on a fresh machine with Linux and Python 3.11: make demo, make test.
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -18,7 +18,7 @@ $(VENV)/.compute: requirements.txt requirements/compute.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/compute.txt
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.compute requirements/cluster.txt requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.compute requirements/cluster.txt requirements/openvino.txt requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
