@@ -12,6 +12,12 @@ from compute.files import exclusive
 from compute.registry import ModelRegistry, require_name
 
 
+def holds_dataset(data: Path, name: str) -> bool:
+    """Tell whether the data folder has a dataset, or what a killed import or removal left of it."""
+    folders = _folders(data, name)
+    return any(each.exists() for folder in folders for each in (folder, _leaving(folder)))
+
+
 def remove_dataset(data: Path, name: str, withdraw: Callable[[], None]) -> None:
     """Remove what was imported, and the embeddings that models made of it.
 
@@ -28,12 +34,10 @@ def remove_dataset(data: Path, name: str, withdraw: Callable[[], None]) -> None:
     RunError
         Where an import, a run or a release is at work.
     """
-    folder = dataset_folder(data, name)
     with _undisturbed(data, dataset=name):
         withdraw()
-        _delete(data / "runs" / name)
-        _delete(folder.with_name(f".importing-{name}"))
-        _delete(folder)
+        for folder in _folders(data, name):
+            _delete(folder)
 
 
 def remove_model(data: Path, name: str, withdraw: Callable[[], None]) -> None:
@@ -64,6 +68,16 @@ def _undisturbed(data: Path, *, dataset: str = "", model: str = "") -> Iterator[
         yield
 
 
+def _folders(data: Path, name: str) -> list[Path]:
+    """Return where a dataset's runs, a begun import of it and it itself are stored."""
+    folder = dataset_folder(data, name)
+    return [data / "runs" / name, folder.with_name(f".importing-{name}"), folder]
+
+
+def _leaving(folder: Path) -> Path:
+    return folder.with_name(f".removing-{folder.name}")
+
+
 def _delete(folder: Path) -> None:
     """Delete a folder that is gone at once under its name, and sweep up after a killed removal.
 
@@ -71,7 +85,7 @@ def _delete(folder: Path) -> None:
     """
     if folder.is_symlink():
         folder.unlink()
-    leaving = folder.with_name(f".removing-{folder.name}")
+    leaving = _leaving(folder)
     shutil.rmtree(leaving, ignore_errors=True)
     if folder.is_dir():
         folder.rename(leaving)

@@ -234,12 +234,11 @@ def datasets_remove(name: str, *, agreed: bool) -> None:
 
     What was downloaded, derived of it or released stays.
     """
-    from compute.datasets.store import dataset_folder, facts_of
-    from compute.removal import remove_dataset
+    from compute.datasets.store import facts_of
+    from compute.removal import holds_dataset, remove_dataset
 
     data = site_settings().data_dir
-    here = dataset_folder(data, name).is_dir()
-    if not here and not is_published("dataset", name):
+    if not holds_dataset(data, name) and not is_published("dataset", name):
         facts_of(data, name)  # a name that is nowhere known lists those that are
         fail(f"{name} is neither imported nor published: nothing to remove.")
     confirm_removal("dataset", name, agreed=agreed)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import Result as Ran
 from flask import Flask
 from sqlalchemy import func, select
@@ -190,6 +192,26 @@ def test_what_is_not_agreed_to_or_is_in_use_stays(
     with app.app_context():
         assert rows() == before
         assert stored_pictures(settings) == named_pictures()
+
+
+def test_a_killed_removal_goes_on(
+    app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = settings.data_dir
+    import_one_pair(data)
+
+    def killed(_folder: Path, **_options: bool) -> None:
+        if not list((data / "datasets").glob("lfw")):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        assert run(app, "datasets", "remove", "lfw", "--yes").exit_code == 2
+    assert [path.name for path in (data / "datasets").iterdir()] == [".removing-lfw"]
+
+    assert run(app, "datasets", "remove", "lfw", "--yes").exit_code == 0
+    assert not list((data / "datasets").iterdir())
+    assert run(app, "datasets", "remove", "lfw", "--yes").exit_code == 2
 
 
 def test_what_a_link_leads_to_stays(app: Flask, settings: Settings, tmp_path: Path) -> None:
