@@ -23,8 +23,8 @@ accesslog = "-"
 # Nothing here is steered at run time, and a container may have no home to put a socket in.
 control_socket_disable = True
 
-# A page takes arrays over all pairs, and glibc would keep their memory for the next in every thread:
-# a hundred megabytes. One arena serves all threads, and what is free goes back now and then;
+# A page takes arrays over all pairs, and glibc would keep their memory for the next in every
+# thread: a hundred megabytes. One arena serves all threads, and what is free goes back now and then;
 # giving each block back at once would cost a page a third of its time in page faults.
 _libc = ctypes.CDLL(None)
 _trim = getattr(_libc, "malloc_trim", None)  # glibc's alone

@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.explorer import routes, summary_cache
+from app.explorer import summary_cache
 from app.explorer.summary import summarise
 from app.models import Dataset, Evaluation
 from app.page_cache import Page, PageCache
@@ -20,13 +20,13 @@ GZIP = {"Accept-Encoding": "gzip"}
 
 def count_drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     drawn: list[str] = []
-    draw = routes.render_template
+    draw = render_template
 
     def counted(name: str, **context: Any) -> str:
         drawn.append(name)
         return draw(name, **context)
 
-    monkeypatch.setattr(routes, "render_template", counted)
+    monkeypatch.setattr("app.explorer.routes.render_template", counted)
     return drawn
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.models import Evaluation, PairColumn, Result, ResultColumn

@@ -99,7 +99,9 @@ def test_branches_that_meet_must_be_as_long_for_every_window() -> None:
 
 
 @given(st.lists(LAYERS, min_size=1, max_size=4), st.integers(8, 40))
-def test_how_many_outputs_there_are_follows_from_the_field(layers: list[Layer], inputs: int) -> None:
+def test_how_many_outputs_there_are_follows_from_the_field(
+    layers: list[Layer], inputs: int
+) -> None:
     ones = np.ones(inputs, dtype=np.int64)
     lengths = [len(run(layers[: k + 1], ones)) for k in range(len(layers))]
     assume(all(lengths))

@@ -42,7 +42,7 @@ def test_a_worker_that_is_killed_while_it_has_nothing_to_do_is_replaced(tmp_path
         os.kill(first.tries()[0], signal.SIGKILL)
         # The pool finds out by itself, in a thread of its own.
         deadline = time.monotonic() + PATIENCE
-        while not idle.pool._broken and time.monotonic() < deadline:  # type: ignore[attr-defined]
+        while not idle.pool._broken and time.monotonic() < deadline:
             time.sleep(0.02)
         assert dict(finished(workers, work, [second])) == {second: 20}
     assert first.tries() != second.tries()
