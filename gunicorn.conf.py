@@ -24,8 +24,8 @@ accesslog = "-"
 control_socket_disable = True
 
 # A page takes arrays over all pairs, and glibc would keep their memory for the next in every
-# thread: a hundred megabytes. One arena serves all threads, and what is free goes back now and then;
-# giving each block back at once would cost a page a third of its time in page faults.
+# thread: a hundred megabytes. One arena serves all threads, and what is free goes back now and
+# then; giving each block back at once would cost a page a third of its time in page faults.
 _libc = ctypes.CDLL(None)
 _trim = getattr(_libc, "malloc_trim", None)  # glibc's alone
 if mallopt := getattr(_libc, "mallopt", None):
