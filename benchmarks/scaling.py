@@ -50,7 +50,7 @@ class Spent:
     peak_mb: float
 
 
-def measure(*, pairs: int = 20, planned: int = PLANNED) -> dict[str, Any]:
+def measure(*, pairs: int = 32, planned: int = PLANNED) -> dict[str, Any]:
     """Return seconds, MB and exponents, as JSON has them.
 
     Parameters

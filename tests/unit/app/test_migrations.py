@@ -63,7 +63,8 @@ def test_columns_that_are_there_are_hashed_but_what_a_former_version_may_still_w
     flask_migrate.downgrade(revision="0008")
     flask_migrate.upgrade()
 
-    for table in (PairColumn, ResultColumn):
-        for column in session.scalars(select(table)):
-            expected = None if column.name == "explained" else hashlib.sha256(column.data)
-            assert column.sha256 == (expected and expected.hexdigest())
+    columns: list[PairColumn | ResultColumn] = list(session.scalars(select(PairColumn)))
+    columns += session.scalars(select(ResultColumn))
+    for column in columns:
+        expected = None if column.name == "explained" else hashlib.sha256(column.data)
+        assert column.sha256 == (expected and expected.hexdigest())
