@@ -16,7 +16,7 @@ from flask import Flask, Response, current_app, make_response, request
 from flask.typing import ResponseReturnValue
 
 from app import compression
-from app.data.shelf import shelf
+from app.data.shelf import linked_releases
 from app.explorer.summary_cache import data_version
 from app.extensions import db
 
@@ -81,7 +81,7 @@ def kept(view: Callable[P, ResponseReturnValue]) -> Callable[P, Response]:
         if current_app.debug:  # templates change, too
             return make_response(view(*args, **values))
         cache: PageCache = current_app.extensions[EXTENSION]
-        releases = tuple(release.key for release in shelf().releases())
+        releases = tuple(release.key for release in linked_releases())
         asked = request.host_url, request.path, request.query_string, compression.is_accepted()
         key = (*asked, data_version(db.session()), releases)
         page = cache.get(key)

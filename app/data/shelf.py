@@ -174,11 +174,11 @@ def shelf() -> Shelf:
     return found
 
 
-def latest_release(dataset: str, model: str) -> Release | None:
-    """Return the newest release of an evaluation, or None: for pages that merely link to it.
+def linked_releases() -> list[Release]:
+    """Return all releases for pages that merely link to them; none where they cannot be read.
 
-    A shelf that cannot be read is told in the log and on ``/data``, not on those pages. It is read
-    once for a page, whether that succeeds or not.
+    That is told in the log and on ``/data``, not on those pages. The shelf is read once for a page,
+    whether that succeeds or not.
     """
     if _KEPT not in g:
         try:
@@ -188,4 +188,10 @@ def latest_release(dataset: str, model: str) -> Release | None:
             found = []
         setattr(g, _KEPT, found)
     releases: list[Release] = getattr(g, _KEPT)
-    return next((r for r in releases if (r.key.dataset, r.key.model) == (dataset, model)), None)
+    return releases
+
+
+def latest_release(dataset: str, model: str) -> Release | None:
+    """Return the newest of the ``linked_releases`` of an evaluation, or None."""
+    named = (r for r in linked_releases() if (r.key.dataset, r.key.model) == (dataset, model))
+    return next(named, None)
