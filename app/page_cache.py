@@ -56,9 +56,10 @@ class PageCache:
         if len(page.body) > self._limit:
             return
         with self._lock:
-            if key not in self._pages:
-                self._bytes += len(page.body)
+            if key in self._pages:  # another thread drew it meanwhile, perhaps at another length
+                self._bytes -= len(self._pages.pop(key).body)
             self._pages[key] = page
+            self._bytes += len(page.body)
             while self._bytes > self._limit:
                 _, dropped = self._pages.popitem(last=False)
                 self._bytes -= len(dropped.body)
