@@ -260,13 +260,13 @@ def test_a_page_takes_the_same_few_statements_whatever_its_size(demo: Flask) -> 
         "before_cursor_execute",
         lambda _c, _k, statement, *_: statements.append(statement),
     )
-    counts = set()
-    for path in ("/api/v1/pairs", "/explorer"):
+    # The page asks once more: whether the data is what it was when the page was last drawn.
+    for path, expected in {"/api/v1/pairs": 6, "/explorer": 7}.items():
         for query in ("size=10", "size=200", "size=200&genuine=1", "sort=fold&size=50"):
             statements.clear()
             assert client.get(f"{path}?{query}").status_code == 200
-            counts.add(len([text for text in statements if "statement_timeout" not in text]))
-    assert counts == {6}
+            count = len([text for text in statements if "statement_timeout" not in text])
+            assert count == expected, (path, query)
 
 
 def test_the_count_stops_at_its_limit(
