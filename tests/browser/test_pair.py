@@ -106,13 +106,16 @@ def test_pin_a_pair_browse_on_and_compare(watched: Watched, site: str) -> None:
 
     page.get_by_role("link", name="Pin this pair").click()
     expect(page.get_by_text(f"Pair {ids[0]} is pinned.")).to_be_visible()
+    wait_until_drawn(page)  # before that, nobody listens to keys
     page.keyboard.press("ArrowRight")
     expect_pair(page, ids[1])
+    wait_until_drawn(page)
     page.keyboard.press("ArrowRight")
     expect_pair(page, ids[2])
     page.get_by_role("link", name=f"Compare with pair {ids[0]}").click()
     expect_pair(page, ids[2])
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"beside pair {ids[0]}")
+    page.wait_for_selector("[data-grid][data-drawn]")
 
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Pair {ids[1]} beside pair {ids[0]}")
