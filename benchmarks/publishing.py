@@ -24,6 +24,7 @@ from app.extensions import db
 from app.media import MediaStore, media_key
 from app.models import FaceModel
 from app.settings import Settings
+from benchmarks.explorer_site import CONDITIONS
 from compute.datasets.catalogue import DatasetFacts
 from compute.datasets.store import ImageRecord, PairRecord, StoredDataset
 from compute.explanation import ROWS, row_name
@@ -32,7 +33,6 @@ from compute.publish.datasets import publish_dataset
 from compute.publish.evaluations import publish_evaluation
 from compute.publish.explanations import open_set
 from compute.rendering import RenderedExplanation, pack
-from compute.runs import Conditions
 from compute.verification import Verification, verify
 from compute.xmaps import NORMALISATIONS
 from tests import postgresql
@@ -42,15 +42,6 @@ DATABASES: Final = ("sqlite", "postgresql")
 IMAGES_PER_PAIR: Final = 1.28
 """As in LFW: 7,701 images in 6,000 pairs."""
 SPEC: Final = OcclusionSpec()
-CONDITIONS: Final = Conditions(
-    dataset_sha256="made up",
-    model_sha256="made up",
-    fed={},
-    engine="made up",
-    batch=1,
-    threads=1,
-    code_version="made up",
-)
 
 
 class NoPictures(MediaStore):
