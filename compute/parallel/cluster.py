@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Any, Final, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class ClusterWorkers:
     def __init__(self, address: str, *, patience: float) -> None:
         try:
             import distributed
+            from distributed.client import ClosedClientError
         except ModuleNotFoundError as error:
             raise RunError(
                 f"{error.name} is not installed, which --scheduler needs. Run: pip install -r "
@@ -53,11 +55,13 @@ class ClusterWorkers:
             ) from error
         # What ends a run is told once, by this module.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+        logging.getLogger("tornado.application").addFilter(_is_other_than_a_lost_connection)
         self._address = address
         self._patience = patience
         self._without_since: float | None = None
         self._said = False
         self._killed: type[Exception] = distributed.KilledWorker
+        self._closed: type[Exception] = ClosedClientError
         try:
             self._client = distributed.Client(address, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -71,7 +75,8 @@ class ClusterWorkers:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._executor.shutdown(wait=False)
+        with suppress(self._closed):  # it has let go of all tasks then
+            self._executor.shutdown(wait=False)
         self._client.close()
 
     def threads(self) -> int:
@@ -90,7 +95,10 @@ class ClusterWorkers:
 
     def submit(self, work: Callable[[T], R], task: T) -> Future[R]:
         """Hand a task to the scheduler."""
-        future: Future[R] = self._executor.submit(work, task)
+        try:
+            future: Future[R] = self._executor.submit(work, task)
+        except self._closed as error:
+            raise self._gone() from error
         return future
 
     def result(self, future: Future[R]) -> R:
@@ -143,6 +151,9 @@ class ClusterWorkers:
             time.sleep(_LOOK_AGAIN)
 
     def _workers(self) -> list[str]:
+        # A client closes itself after some seconds without its scheduler, and answers no more.
+        if self._client.status == "closed":
+            raise self._gone()
         try:
             return list(self._client.nthreads())
         except (OSError, TimeoutError) as error:
@@ -153,6 +164,15 @@ class ClusterWorkers:
             f"The scheduler at {self._address} is gone. Finished work is kept: start scheduler and "
             "workers, then run the command again."
         )
+
+
+def _is_other_than_a_lost_connection(record: logging.LogRecord) -> bool:
+    """Tell whether a record is news: a result being fetched as the scheduler goes is not."""
+    from distributed.client import FutureCancelledError
+    from distributed.comm.core import CommClosedError
+
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (FutureCancelledError, CommClosedError))
 
 
 def _cores() -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
+import distributed
 import pytest
+from distributed.client import FutureCancelledError
 
 from compute.errors import DatasetError, RunError
 from compute.parallel.cluster import ClusterWorkers
@@ -40,6 +44,30 @@ def test_a_task_that_kills_its_worker_is_tried_again_and_errors_are_raised(
         wrong = Task(tmp_path, 9, wrong=True)
         with pytest.raises(DatasetError, match="task 9 is wrong"):
             list(finished(workers, work, [wrong]))
+
+
+def test_a_result_that_is_lost_with_its_scheduler_is_told_once(
+    tmp_path: Path,
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def lost(*_: object, **__: object) -> None:
+        """Lose the scheduler as a result is fetched, which is a matter of milliseconds."""
+        cluster.scheduler.kill()
+        raise FutureCancelledError("a key", "scheduler-connection-lost")
+
+    monkeypatch.setattr(distributed.Client, "_gather", lost)
+    with (
+        # The client has given up before it is asked for its workers.
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        ended(cluster.start_worker()),
+        ClusterWorkers(cluster.address, patience=60) as workers,
+    ):
+        with pytest.raises(RunError, match="is gone"):
+            list(finished(workers, work, [Task(tmp_path, 0)]))
+        logging.getLogger("tornado.application").error("other", exc_info=ValueError("news"))
+    assert [record.message for record in caplog.records] == ["other"]
 
 
 def test_a_worker_that_lacks_the_project_is_named(tmp_path: Path, cluster: Cluster) -> None:
