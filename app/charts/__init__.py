@@ -4,6 +4,6 @@ No chart reads the database or knows what it shows; all of them work without scr
 """
 
 from app.charts.axis import Axis, Tick, linear_axis, log_axis
-from app.charts.plot import Bar, Plot, make_plot
+from app.charts.plot import Bar, Plot, make_plot, rectangle
 
-__all__ = ["Axis", "Bar", "Plot", "Tick", "linear_axis", "log_axis", "make_plot"]
+__all__ = ["Axis", "Bar", "Plot", "Tick", "linear_axis", "log_axis", "make_plot", "rectangle"]

@@ -15,6 +15,11 @@ TOP: Final = 24.0
 BOTTOM: Final = 38.0
 
 
+def rectangle(x: float, y: float, width: float, height: float) -> str:
+    """Return a rectangle as an SVG path; a page of bars has one attribute for each, not four."""
+    return f"M{x:.2f},{y:.2f}h{width:.2f}v{height:.2f}h{-width:.2f}z"
+
+
 @dataclass(frozen=True)
 class Bar:
     """One bin of a histogram: its rectangle, its range [low, high) and its count."""
@@ -26,6 +31,11 @@ class Bar:
     low: float
     high: float
     count: float
+
+    @property
+    def outline(self) -> str:
+        """The rectangle as an SVG path."""
+        return rectangle(self.x, self.y, self.width, self.height)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, ColumnRef
-from app.explorer.filters import ExplorerQuery, Filter, make_filter
+from app.explorer.filters import Filter, make_filter
 from app.explorer.summary import CONFIDENCE_EDGES, ModelSummary, Summary
-
-Link = Callable[[ExplorerQuery], str]
+from app.explorer.urls import Links, explorer_url
 
 CONFIDENCE_BANDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Edges of the confidence facet: each is one of `CONFIDENCE_EDGES`."""
@@ -37,20 +36,19 @@ class Facet:
     values: tuple[FacetValue, ...]
 
 
-def pair_facets(summary: Summary, link: Link) -> tuple[Facet, ...]:
+def pair_facets(summary: Summary, links: Links) -> tuple[Facet, ...]:
     """Return the facets of the pairs themselves; those with a choice, or with one made."""
     if summary.pairs is None:
         return ()
-    query = summary.query
     label = ColumnRef(PAIR_COLUMNS["genuine"])
     fold = ColumnRef(PAIR_COLUMNS["fold"])
     genuine, folds = summary.by("genuine"), summary.by("fold")
     found = [
-        Facet("Dataset", tuple(_datasets(summary, link))),
+        Facet("Dataset", tuple(_datasets(summary))),
         Facet(
             "Label",
             tuple(
-                _value(query, link, label, str(int(flag)), words, genuine[flag], genuine=flag)
+                _value(links, label, str(int(flag)), words, genuine[flag], genuine=flag)
                 for flag, words in ((True, "genuine"), (False, "impostor"))
                 if genuine[flag]
             ),
@@ -58,27 +56,25 @@ def pair_facets(summary: Summary, link: Link) -> tuple[Facet, ...]:
         Facet(
             "Fold",
             tuple(
-                _value(query, link, fold, str(number), str(number), folds[number])
+                _value(links, fold, str(number), str(number), folds[number])
                 for number in sorted(folds)
             ),
         ),
-        Facet("Lower quality", tuple(_quality(summary, link))),
+        Facet("Lower quality", tuple(_quality(summary, links))),
     ]
     if summary.agreeing is not None and summary.disagreeing is not None:
-        found.append(Facet("Models", tuple(_agreement(summary, link))))
+        found.append(Facet("Models", tuple(_agreement(summary))))
     return tuple(facet for facet in found if _says_something(facet))
 
 
-def model_facets(summary: Summary, of: ModelSummary, link: Link) -> tuple[Facet, ...]:
+def model_facets(summary: Summary, of: ModelSummary, links: Links) -> tuple[Facet, ...]:
     """Return the facets of one model."""
-    query = summary.query
 
     def flag(name: str, texts: tuple[tuple[str, str, bool], ...]) -> Facet:
         ref = ColumnRef(MODEL_COLUMNS[name], of.model)
         values = tuple(
             _value(
-                query,
-                link,
+                links,
                 ref,
                 text,
                 words,
@@ -94,13 +90,13 @@ def model_facets(summary: Summary, of: ModelSummary, link: Link) -> tuple[Facet,
         flag("prediction", (("genuine", "genuine", True), ("impostor", "impostor", False))),
         flag("correct", (("1", "right", True), ("0", "wrong", False))),
         flag("explained", (("1", "there", True), ("0", "not yet", False))),
-        Facet("Confidence", tuple(_confidence(query, of, link))),
+        Facet("Confidence", tuple(_confidence(of, links))),
     ]
     unseen = 0 if summary.total is None else summary.total - of.total
     if unseen:
         ref = ColumnRef(MODEL_COLUMNS["distance"], of.model)
         missing = make_filter(ref, "isnull", "1")
-        value = _condition(query, link, [missing], "not evaluated", unseen)
+        value = _condition(links, [missing], "not evaluated", unseen)
         found.append(Facet("Unseen", (value,)))
     return tuple(facet for facet in found if facet.values)
 
@@ -110,8 +106,7 @@ def _says_something(facet: Facet) -> bool:
 
 
 def _value(
-    query: ExplorerQuery,
-    link: Link,
+    links: Links,
     ref: ColumnRef,
     text: str,
     words: str,
@@ -119,55 +114,54 @@ def _value(
     *,
     genuine: bool | None = None,
 ) -> FacetValue:
-    found = _condition(query, link, [make_filter(ref, "exact", text)], words, count)
+    found = _condition(links, [make_filter(ref, "exact", text)], words, count)
     return replace(found, genuine=genuine)
 
 
-def _condition(
-    query: ExplorerQuery, link: Link, wanted: list[Filter], words: str, count: int
-) -> FacetValue:
+def _condition(links: Links, wanted: list[Filter], words: str, count: int) -> FacetValue:
     """Return the value that adds conditions, or, where the query has them all, takes them away."""
     # By meaning, not by text: 0.50 is 0.5.
     meant = {(item.ref, item.operator, item.value) for item in wanted}
-    there = [item for item in query.filters if (item.ref, item.operator, item.value) in meant]
-    active = len({(item.ref, item.operator) for item in there}) == len(meant)
-    target = query if active else query.with_filters(*wanted)
-    for item in there if active else ():
-        target = target.without_filter(item)
-    return FacetValue(words, count, link(target), active)
+    there = [item for item in links.query.filters if (item.ref, item.operator, item.value) in meant]
+    if len({(item.ref, item.operator) for item in there}) < len(meant):
+        return FacetValue(words, count, links.narrowed(*wanted))
+    back = links.query
+    for item in there:
+        back = back.without_filter(item)
+    return FacetValue(words, count, explorer_url(back), active=True)
 
 
-def _datasets(summary: Summary, link: Link) -> Iterable[FacetValue]:
+def _datasets(summary: Summary) -> Iterable[FacetValue]:
     query = summary.query
     counts = summary.by("dataset_id")
     for dataset in query.known_datasets:
         if counts[dataset.id]:
             active = query.datasets == (dataset,)
             target = replace(query.place(), datasets=() if active else (dataset,))
-            yield FacetValue(dataset.name, counts[dataset.id], link(target), active)
+            yield FacetValue(dataset.name, counts[dataset.id], explorer_url(target), active)
 
 
-def _quality(summary: Summary, link: Link) -> Iterable[FacetValue]:
+def _quality(summary: Summary, links: Links) -> Iterable[FacetValue]:
     ref = ColumnRef(PAIR_COLUMNS["quality_min"])
     edges = summary.quality_edges
     counts = summary.by("band")
     for band in range(len(edges) - 1):
         if counts[band]:
             wanted, words = _between(ref, edges, band)
-            yield _condition(summary.query, link, wanted, words, counts[band])
+            yield _condition(links, wanted, words, counts[band])
     if counts[None] and edges:
         missing = make_filter(ref, "isnull", "1")
-        yield _condition(summary.query, link, [missing], "missing", counts[None])
+        yield _condition(links, [missing], "missing", counts[None])
 
 
-def _confidence(query: ExplorerQuery, of: ModelSummary, link: Link) -> Iterable[FacetValue]:
+def _confidence(of: ModelSummary, links: Links) -> Iterable[FacetValue]:
     ref = ColumnRef(MODEL_COLUMNS["confidence"], of.model)
     for band in range(len(CONFIDENCE_BANDS) - 1):
         low, high = (CONFIDENCE_EDGES.index(e) for e in CONFIDENCE_BANDS[band : band + 2])
-        count = sum(cell.pairs for cell in of.cells if low <= cell.confidence < high)
+        count = of.sure(low, high)
         if count:
             wanted, words = _between(ref, CONFIDENCE_BANDS, band)
-            yield _condition(query, link, wanted, words, count)
+            yield _condition(links, wanted, words, count)
 
 
 def _between(ref: ColumnRef, edges: tuple[float, ...], band: int) -> tuple[list[Filter], str]:
@@ -184,11 +178,11 @@ def range_filters(ref: ColumnRef, edges: tuple[float, ...], band: int) -> list[F
     ]
 
 
-def _agreement(summary: Summary, link: Link) -> Iterable[FacetValue]:
+def _agreement(summary: Summary) -> Iterable[FacetValue]:
     query = summary.query
     counts = ((True, "agree", summary.agreeing), (False, "disagree", summary.disagreeing))
     for agree, words, count in counts:
         if count:
             active = query.agree is agree
             target = query.without_agreement() if active else query.with_agreement(agree)
-            yield FacetValue(words, count, link(target), active)
+            yield FacetValue(words, count, explorer_url(target), active)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from app.explorer.catalogue import Named
 from app.explorer.columns import PAIR_COLUMNS, READERS, ColumnRef, Kind, Value
 from app.explorer.cursor import Cursor, encode_cursor
 from app.explorer.operators import OPERATORS, Operator
-from app.explorer.query_string import Params
+from app.explorer.query_string import Params, query_text
 
 DEFAULT_SIZE: Final = 50
 SIZES: Final = range(10, 201)
@@ -47,6 +47,11 @@ class Filter:
         if self.operator.name == "exact" and self.ref.column.kind is not Kind.DATASET:
             return self.ref.name
         return f"{self.ref.name}__{self.operator.name}"
+
+    @cached_property
+    def encoded(self) -> str:
+        """The condition as it stands in a URL."""
+        return query_text([(self.parameter, self.text)])
 
 
 @dataclass(frozen=True)
@@ -124,9 +129,17 @@ class ExplorerQuery:
 
     def params(self, *, count: bool = True) -> Params:
         """Return the URL parameters of this query, in a canonical order."""
+        filters = [(item.parameter, item.text) for item in self.filters]
+        return [*self.params_before_filters(), *filters, *self.params_after_filters(count=count)]
+
+    def params_before_filters(self) -> Params:
+        """Return datasets and models."""
         params: Params = [("dataset", dataset.name) for dataset in self.datasets]
-        params += [("model", model.name) for model in self.chosen_models]
-        params += [(item.parameter, item.text) for item in self.filters]
+        return params + [("model", model.name) for model in self.chosen_models]
+
+    def params_after_filters(self, *, count: bool = True) -> Params:
+        """Return agreement, order, columns and place."""
+        params: Params = []
         if self.agree is not None:
             params.append(("agree", str(int(self.agree))))
         if self.sort:
@@ -167,21 +180,8 @@ class ExplorerQuery:
         return replace(self.place(), filters=tuple(f for f in self.filters if f != gone))
 
     def with_filters(self, *more: Filter) -> ExplorerQuery:
-        """Return the query with further conditions, at its start.
-
-        A bound replaces a looser one of the same operator, so that links do not pile them up: the
-        matching pairs are those of both in any case.
-        """
-        filters = list(self.filters)
-        for new in more:
-            rivals = [f for f in filters if (f.ref, f.operator) == (new.ref, new.operator)]
-            tighter = TIGHTER.get(new.operator.name)
-            if tighter is not None and rivals:
-                kept = tighter([*rivals, new], key=lambda item: item.value)
-                filters = [kept if f is rivals[0] else f for f in filters if f not in rivals[1:]]
-            elif new not in filters:
-                filters.append(new)
-        return replace(self.place(), filters=tuple(filters))
+        """Return the query with further conditions, at its start."""
+        return replace(self.place(), filters=narrowed(self.filters, more))
 
     def with_agreement(self, agree: bool) -> ExplorerQuery:  # noqa: FBT001
         """Return the pairs on which the shown models agree, or do not, at their start."""
@@ -196,6 +196,25 @@ class ExplorerQuery:
         return replace(self.place(), sort=keys)
 
 
+def narrowed(filters: Sequence[Filter], more: Sequence[Filter]) -> tuple[Filter, ...]:
+    """Return ``filters`` and ``more``.
+
+    A bound replaces a looser one of the same operator, so that links do not pile them up: the
+    matching pairs are those of both in any case.
+    """
+    found = list(filters)
+    for new in more:
+        rivals = [f for f in found if (f.ref, f.operator) == (new.ref, new.operator)]
+        tighter = TIGHTER.get(new.operator.name)
+        if tighter is not None and rivals:
+            kept = tighter([*rivals, new], key=lambda item: item.value)
+            found = [kept if f is rivals[0] else f for f in found if f not in rivals[1:]]
+        elif new not in found:
+            found.append(new)
+    return tuple(found)
+
+
+@lru_cache(maxsize=2048)  # the bars of a page's histograms are those of the next page's
 def make_filter(ref: ColumnRef, operator: str, text: str) -> Filter:
     """Return the condition that the parameter ``ref__operator=text`` means; for links of pages.
 

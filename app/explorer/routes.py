@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as Redirect
 
@@ -17,7 +15,7 @@ from app.explorer.page import fetch_page
 from app.explorer.parsing import parse_query
 from app.explorer.query_string import MOST_FIELDS, read_query_string
 from app.explorer.search import basket_url, form_params
-from app.explorer.summary_cache import cache_of
+from app.explorer.summary import summarise
 from app.explorer.summary_context import summary_context
 from app.explorer.urls import explorer_url, summary_url, viewer_url
 from app.extensions import db
@@ -48,10 +46,8 @@ def summary() -> Response:
     """Show counts, histograms and confusion of the pairs that the URL asks for."""
     session = db.session()
     query = parse_query(read_query_string(request.query_string), load_catalogue(session))
-    found = cache_of(current_app).get(session, query)
-    context = summary_context(
-        replace(found, query=query.place()), link=explorer_url, retry_url=summary_url(query)
-    )
+    found = summarise(session, query)
+    context = summary_context(found, retry_url=summary_url(query))
     response = make_response(render_template("explorer/summary.html", context=context))
     if found.unfinished:
         response.cache_control.no_store = True  # the next visitor may be luckier

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from app.explorer.arrays import ID, Arrays
 from app.explorer.columns import MODEL_COLUMNS, ColumnRef, Kind
 from app.explorer.cursor import Cursor, CursorValue
 from app.explorer.filters import ExplorerQuery, Filter, SortKey
-from app.explorer.packing import Numbers, Text, to_numbers
+from app.explorer.packing import Flags, Numbers, Text, to_numbers
+
+T = TypeVar("T", bound=np.generic)
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -53,7 +55,14 @@ class Selection:
 
     def numbers(self, ref: ColumnRef) -> Numbers:
         """Return a column of the matching pairs, in no order; NaN where the value is missing."""
-        return self._arrays.numbers(ref)[self.rows]
+        return self._of_rows(self._arrays.numbers(ref))
+
+    def flags(self, ref: ColumnRef) -> Flags:
+        """Return a column of flags of the matching pairs, in no order; -1 where one is missing."""
+        return self._of_rows(self._arrays.flags(ref))
+
+    def _of_rows(self, array: NDArray[T]) -> NDArray[T]:
+        return array if len(self) == len(array) else array[self.rows]
 
     def ids(self, rows: Rows) -> list[int]:
         """Return the pair ids of ``rows``."""

@@ -1,8 +1,8 @@
 """What the pairs of a query look like together: counts by every facet, histograms, confusion.
 
-The pairs are those of the list, its columns the same arrays. They are counted in cells that hold
-everything the page shows, so that its numbers cannot disagree: one sort of cells for the pairs, one
-per model, one for two models against each other. What is not counted within `SECONDS` is named in
+The pairs are those of the list, its columns the same arrays. They are counted once for each model,
+in an array with an axis for all that the page shows of it, so that its numbers cannot disagree; and
+once for two models against each other. What is not counted within `SECONDS` is named in
 `Summary.unfinished`, never guessed.
 
 Bins are told apart by comparing with the very edges that the links filter by. So the count beside a
@@ -11,12 +11,13 @@ link is the count behind it, whatever floating point makes of a division.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,102 +48,105 @@ DISTANCE_EDGES: Final = tuple(round(n * 0.05, 2) for n in range(41))
 CONFIDENCE_EDGES: Final = tuple(round(0.5 + n * 0.025, 3) for n in range(21))
 
 
-class PairCell(NamedTuple):
-    """Pairs that share dataset, label, fold and quality band."""
-
-    dataset_id: int
-    genuine: bool
-    fold: int
-    band: int | None
-    """Index of the quality band, None where the quality is missing."""
-    pairs: int
+Counts = NDArray[np.int64]
 
 
-class ModelCell(NamedTuple):
-    """Pairs that share what one model says of them; the bins are indices of the edges' gaps."""
-
-    prediction: bool
-    correct: bool
-    explained: bool
-    distance: int
-    confidence: int
-    thresholds: float
-    """Sum of the thresholds."""
-    pairs: int
-
-    @property
-    def genuine(self) -> bool:
-        """The label: a right prediction is the label."""
-        return self.prediction == self.correct
-
-
-class JointCell(NamedTuple):
-    """Pairs that share what two models say of them."""
-
-    first: bool
-    """Prediction of the first model: genuine."""
-    first_correct: bool
-    second: bool
-    second_correct: bool
-    pairs: int
-
-
-def _count(cells: Iterable[ModelCell | JointCell], wanted: Mapping[str, bool]) -> int:
-    """Return how many pairs stand in the cells that have all these values."""
-    return sum(
-        cell.pairs
-        for cell in cells
-        if all(getattr(cell, name) == value for name, value in wanted.items())
-    )
+def _axes(*flags: bool | None) -> tuple[int | slice, ...]:
+    """Return where in an array of counts these flags stand; all along an axis for None."""
+    return tuple(slice(None) if flag is None else int(flag) for flag in flags)
 
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """What one model says of the matching pairs."""
+    """What one model says of the matching pairs.
+
+    Attributes
+    ----------
+    counts
+        (2, 2, 2, 40, 20): pairs by prediction (1: genuine), correctness, whether it is explained,
+        and the gaps of `DISTANCE_EDGES` and `CONFIDENCE_EDGES` that hold distance and confidence.
+    threshold
+        The mean threshold over the pairs; None where there are none.
+    """
 
     model: Named
-    cells: tuple[ModelCell, ...]
+    counts: Counts
+    threshold: float | None
 
     @cached_property
     def total(self) -> int:
         """How many of the pairs the model was evaluated on."""
-        return sum(cell.pairs for cell in self.cells)
+        return int(self.counts.sum())
 
-    def count(self, **wanted: bool) -> int:
-        """Return how many pairs have these values, such as ``prediction=True, genuine=False``."""
-        return _count(self.cells, wanted)
+    def count(
+        self,
+        *,
+        prediction: bool | None = None,
+        correct: bool | None = None,
+        explained: bool | None = None,
+    ) -> int:
+        """Return how many pairs have these values; None for either."""
+        return int(self.counts[_axes(prediction, correct, explained)].sum())
 
     def histogram(self, column: str, *, genuine: bool) -> list[int]:
         """Return counts per bin of ``distance`` or ``confidence`` over pairs of one label."""
-        edges = DISTANCE_EDGES if column == "distance" else CONFIDENCE_EDGES
-        counts = [0] * (len(edges) - 1)
-        for cell in self.cells:
-            if cell.genuine == genuine:
-                counts[getattr(cell, column)] += cell.pairs
-        return counts
+        # A right prediction is the label.
+        of_label = self.counts[1, int(genuine)] + self.counts[0, int(not genuine)]
+        per_bin: list[int] = of_label.sum(axis=(0, 2 if column == "distance" else 1)).tolist()
+        return per_bin
 
-    @property
-    def threshold(self) -> float | None:
-        """The mean threshold over the pairs."""
-        return sum(cell.thresholds for cell in self.cells) / self.total if self.total else None
+    def sure(self, low: int, high: int) -> int:
+        """Return how many pairs' confidence lies in the gaps from ``low`` up to ``high``."""
+        return int(self.counts[..., low:high].sum())
 
 
 @dataclass(frozen=True)
 class JointSummary:
-    """Two models on the same pairs."""
+    """Two models on the same pairs.
+
+    Attributes
+    ----------
+    counts
+        (2, 2, 2, 2): pairs by prediction (1: genuine) and correctness of the first model, and of
+        the second.
+    """
 
     first: Named
     second: Named
-    cells: tuple[JointCell, ...]
+    counts: Counts
 
     @cached_property
     def total(self) -> int:
         """How many pairs both models were evaluated on."""
-        return sum(cell.pairs for cell in self.cells)
+        return int(self.counts.sum())
 
-    def count(self, **wanted: bool) -> int:
-        """Return how many pairs have these values, such as ``first_correct=True``."""
-        return _count(self.cells, wanted)
+    def count(
+        self,
+        *,
+        first: bool | None = None,
+        first_correct: bool | None = None,
+        second: bool | None = None,
+        second_correct: bool | None = None,
+    ) -> int:
+        """Return how many pairs have these values; None for either."""
+        return int(self.counts[_axes(first, first_correct, second, second_correct)].sum())
+
+
+@dataclass(frozen=True)
+class PairSummary:
+    """The matching pairs themselves.
+
+    Attributes
+    ----------
+    total
+        How many match.
+    by
+        Counts by ``dataset_id``, ``genuine``, ``fold`` and ``band``: the index of the quality band,
+        None where the quality is missing.
+    """
+
+    total: int
+    by: Mapping[str, Counter[Any]]
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,8 @@ class Summary:
     """Counts over all pairs of a query, wherever its page stands."""
 
     query: ExplorerQuery
-    pairs: tuple[PairCell, ...] | None
+    pairs: PairSummary | None
+    """None where they were not counted in time."""
     models: dict[str, ModelSummary]
     """By name, of those models that were counted in time."""
     joint: JointSummary | None
@@ -162,17 +167,14 @@ class Summary:
     unfinished: tuple[str, ...] = field(default=())
     """What was not counted within `SECONDS`, in words."""
 
-    @cached_property
+    @property
     def total(self) -> int | None:
         """How many pairs match."""
-        return None if self.pairs is None else sum(cell.pairs for cell in self.pairs)
+        return self.pairs.total if self.pairs else None
 
     def by(self, name: str) -> Counter[Any]:
         """Return counts of the pairs by dataset_id, genuine, fold or band."""
-        counts: Counter[Any] = Counter()
-        for cell in self.pairs or ():
-            counts[getattr(cell, name)] += cell.pairs
-        return counts
+        return self.pairs.by[name] if self.pairs else Counter()
 
 
 def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECONDS) -> Summary:
@@ -187,7 +189,7 @@ def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECOND
         if time.monotonic() > end:
             raise OutOfTimeError
 
-    pairs: tuple[PairCell, ...] | None = None
+    pairs: PairSummary | None = None
     edges: tuple[float, ...] = ()
     models: dict[str, ModelSummary] = {}
     joint = None
@@ -199,18 +201,18 @@ def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECOND
         limit_statements(session, seconds)
         low, high = session.execute(QUALITY_ENDS).one()
         edges = () if low is None or low == high else round_edges(low, high)
-        selection = Selection(session, query, also=_columns(query))
+        selection = Selection(session, query.sorted_by(), also=_columns(query))
         check()
-        pairs = _pair_cells(selection, edges)
+        pairs = _of_pairs(selection, edges)
         waiting.pop(0)
         for model in query.models:
             check()
-            models[model.name] = ModelSummary(model, _model_cells(selection, model))
+            models[model.name] = _of_model(selection, model)
             waiting.pop(0)
         if len(query.models) > 1:
             check()
             first, second = query.models[:2]
-            joint = JointSummary(first, second, _joint_cells(selection, first, second))
+            joint = _of_two(selection, first, second)
             waiting.pop(0)
             agreeing, disagreeing = _agreement(selection, query)
             waiting.pop(0)
@@ -230,81 +232,72 @@ def _columns(query: ExplorerQuery) -> list[ColumnRef]:
     return [GENUINE, FOLD, QUALITY, *of_models]
 
 
-def _pair_cells(selection: Selection, edges: Sequence[float]) -> tuple[PairCell, ...]:
-    datasets = selection.query.known_datasets
-    quality = selection.numbers(QUALITY)
-    bands = np.where(np.isnan(quality), -1, _bins(quality, edges)) if edges else -1
-    cells = _cells(
-        selection.numbers(DATASET), selection.numbers(GENUINE), selection.numbers(FOLD), bands
-    )
-    return tuple(
-        PairCell(datasets[rank].id, bool(genuine), fold, None if band < 0 else band, count)
-        for (rank, genuine, fold, band), count in cells
-    )
-
-
-def _model_cells(selection: Selection, model: Named) -> tuple[ModelCell, ...]:
-    columns = {
-        name: selection.numbers(ColumnRef(column, model)) for name, column in MODEL_COLUMNS.items()
+def _of_pairs(selection: Selection, edges: Sequence[float]) -> PairSummary:
+    ids = [dataset.id for dataset in selection.query.known_datasets]
+    labels, folds = selection.flags(GENUINE), selection.numbers(FOLD)
+    by = {
+        "dataset_id": _occurring(selection.numbers(DATASET), ids),
+        "genuine": _occurring(labels, (False, True)),
+        "fold": _occurring(folds, range(int(folds.max(initial=-1)) + 1)),
+        "band": Counter[Any](),
     }
-    seen = ~np.isnan(columns["distance"])
-    of = {name: values[seen] for name, values in columns.items()}
-    cells = _cells(
-        of["prediction"],
-        of["correct"],
-        of["explained"],
-        _bins(of["distance"], DISTANCE_EDGES),
-        _bins(of["confidence"], CONFIDENCE_EDGES),
-        total=of["threshold"],
-    )
-    return tuple(
-        ModelCell(bool(said), bool(right), bool(explained), distance, confidence, *numbers)
-        for (said, right, explained, distance, confidence), *numbers in cells
-    )
+    quality = selection.numbers(QUALITY)
+    there = quality[~np.isnan(quality)]
+    if edges:
+        by["band"] = _occurring(_bins(there, edges), range(len(edges) - 1))
+    if missing := len(quality) - sum(by["band"].values()):
+        by["band"][None] = missing
+    return PairSummary(len(selection), by)
 
 
-def _joint_cells(selection: Selection, first: Named, second: Named) -> tuple[JointCell, ...]:
-    columns = np.stack(
-        [
-            selection.numbers(ColumnRef(MODEL_COLUMNS[name], model))
-            for model in (first, second)
-            for name in ("prediction", "correct")
-        ]
+def _occurring(places: NDArray[Any], values: Sequence[Any]) -> Counter[Any]:
+    """Return how often each of ``values`` occurs, of which ``places`` are the indices."""
+    counts = np.bincount(places.astype(np.intp), minlength=len(values)).tolist()
+    return Counter({value: count for value, count in zip(values, counts, strict=True) if count})
+
+
+def _of_model(selection: Selection, model: Named) -> ModelSummary:
+    of = {name: ColumnRef(column, model) for name, column in MODEL_COLUMNS.items()}
+    distance = selection.numbers(of["distance"])
+    seen = ~np.isnan(distance)
+    counts = _counted(
+        [selection.flags(of[name])[seen] for name in ("prediction", "correct", "explained")]
+        + [
+            _bins(distance[seen], DISTANCE_EDGES),
+            _bins(selection.numbers(of["confidence"])[seen], CONFIDENCE_EDGES),
+        ],
+        (2, 2, 2, len(DISTANCE_EDGES) - 1, len(CONFIDENCE_EDGES) - 1),
     )
-    columns = columns[:, ~np.isnan(columns).any(axis=0)]
-    return tuple(
-        JointCell(bool(one), bool(one_right), bool(two), bool(two_right), count)
-        for (one, one_right, two, two_right), count in _cells(*columns)
-    )
+    thresholds = selection.numbers(of["threshold"])[seen]
+    return ModelSummary(model, counts, float(thresholds.mean()) if len(thresholds) else None)
+
+
+def _of_two(selection: Selection, first: Named, second: Named) -> JointSummary:
+    flags = [
+        selection.flags(ColumnRef(MODEL_COLUMNS[name], model))
+        for model in (first, second)
+        for name in ("prediction", "correct")
+    ]
+    seen = np.minimum.reduce(flags) >= 0
+    return JointSummary(first, second, _counted([flag[seen] for flag in flags], (2, 2, 2, 2)))
 
 
 def _agreement(selection: Selection, query: ExplorerQuery) -> tuple[int, int]:
     """Return how many pairs all shown models have seen and agree on, and how many not."""
-    said = np.stack(
-        [selection.numbers(ColumnRef(MODEL_COLUMNS["prediction"], m)) for m in query.models]
-    )
-    said = said[:, ~np.isnan(said).any(axis=0)]
-    agreeing = int((said == said[0]).all(axis=0).sum())
-    return agreeing, said.shape[1] - agreeing
+    said = [selection.flags(ColumnRef(MODEL_COLUMNS["prediction"], m)) for m in query.models]
+    low, high = np.minimum.reduce(said), np.maximum.reduce(said)
+    agreeing = int(np.count_nonzero((low == high) & (low >= 0)))
+    return agreeing, int(np.count_nonzero(low >= 0)) - agreeing
 
 
-def _cells(*columns: Any, total: Numbers | None = None) -> list[Any]:
-    """Return each distinct row of whole numbers with its count, and the sum of ``total`` before it.
-
-    All of a row's numbers make one number: telling those apart is much quicker.
-    """
-    whole = np.stack(np.broadcast_arrays(*columns)).astype(np.int64)
-    if not whole.shape[1]:
-        return []
-    low = whole.min(axis=1)
-    sizes = tuple(whole.max(axis=1) - low + 1)
-    keys = np.ravel_multi_index(tuple(whole - low[:, None]), sizes)
-    found, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    rows = (np.stack(np.unravel_index(found, sizes)) + low[:, None]).T.tolist()
-    if total is None:
-        return list(zip(rows, counts.tolist(), strict=True))
-    sums = np.bincount(places, weights=total)
-    return list(zip(rows, sums.tolist(), counts.tolist(), strict=True))
+def _counted(columns: Sequence[NDArray[Any]], shape: tuple[int, ...]) -> Counts:
+    """Return how often each row of whole numbers occurs, as an array of ``shape``."""
+    keys = np.zeros(len(columns[0]), np.intp)
+    for column, size in zip(columns, shape, strict=True):
+        keys *= size
+        keys += column
+    counts: Counts = np.bincount(keys, minlength=math.prod(shape)).reshape(shape)
+    return counts
 
 
 def _bins(values: Numbers, edges: Sequence[float]) -> NDArray[np.intp]:

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.charts import Bar, Plot, make_plot
+from app.charts import Bar, Plot, make_plot, rectangle
 from app.explorer.catalogue import Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, ColumnRef
 from app.explorer.facets import (
     Facet,
     FacetValue,
-    Link,
     model_facets,
     pair_facets,
     range_filters,
 )
-from app.explorer.filters import ExplorerQuery, Filter, make_filter
+from app.explorer.filters import Filter, make_filter
 from app.explorer.queries import Count
 from app.explorer.sentence import describe
 from app.explorer.summary import (
@@ -27,6 +26,7 @@ from app.explorer.summary import (
     ModelSummary,
     Summary,
 )
+from app.explorer.urls import Links, explorer_url
 
 WIDTH: Final = 440.0
 HEIGHT: Final = 132.0
@@ -38,7 +38,11 @@ GENUINE: Final = ColumnRef(PAIR_COLUMNS["genuine"])
 class LinkedBar:
     """A bar of a histogram that leads to its pairs."""
 
-    bar: Bar
+    count: int
+    hit: str
+    """SVG path of what a pointer can hit, as high as the plot."""
+    outline: str
+    """SVG path of the bar."""
     url: str
     words: str
     """What a screen reader says of it, and a pointer that rests on it."""
@@ -58,7 +62,7 @@ class Histogram:
     @property
     def total(self) -> int:
         """How many pairs it holds."""
-        return int(sum(each.bar.count for each in self.bars))
+        return sum(each.count for each in self.bars)
 
 
 @dataclass(frozen=True)
@@ -126,23 +130,24 @@ class SummaryContext:
     retry_url: str
 
 
-def summary_context(summary: Summary, *, link: Link, retry_url: str) -> SummaryContext:
-    """Build the context; ``link`` writes the URL of a query."""
+def summary_context(summary: Summary, *, retry_url: str) -> SummaryContext:
+    """Build the context."""
     query = summary.query
+    links = Links(query)
     parts = tuple(
-        _model_part(summary, summary.models[model.name], link)
+        _model_part(summary, summary.models[model.name], links)
         for model in query.models
         if model.name in summary.models
     )
-    facets = pair_facets(summary, link)
+    facets = pair_facets(summary, links)
     return SummaryContext(
         title=_title(summary),
         facets=facets,
         highlights=_highlights(facets, parts),
         models=parts,
-        joint=_joint_part(query, summary.joint, link) if summary.joint else None,
+        joint=_joint_part(summary.joint, links) if summary.joint else None,
         unfinished=summary.unfinished,
-        explorer_url=link(query),
+        explorer_url=explorer_url(query),
         retry_url=retry_url,
     )
 
@@ -176,22 +181,20 @@ def _highlights(facets: Sequence[Facet], parts: Sequence[ModelPart]) -> tuple[Fa
     return tuple(value for value in found if not value.active)
 
 
-def _model_part(summary: Summary, of: ModelSummary, link: Link) -> ModelPart:
+def _model_part(summary: Summary, of: ModelSummary, links: Links) -> ModelPart:
     right = of.count(correct=True)
     return ModelPart(
         model=of.model,
         total=of.total,
-        facets=model_facets(summary, of, link),
-        distances=_histograms(summary.query, of, "distance", link),
-        confidences=_histograms(summary.query, of, "confidence", link),
-        confusion=_confusion(summary.query, of, link),
+        facets=model_facets(summary, of, links),
+        distances=_histograms(of, "distance", links),
+        confidences=_histograms(of, "confidence", links),
+        confusion=_confusion(of, links),
         accuracy=right / of.total if of.total else None,
     )
 
 
-def _histograms(
-    query: ExplorerQuery, of: ModelSummary, column: str, link: Link
-) -> tuple[Histogram, ...]:
+def _histograms(of: ModelSummary, column: str, links: Links) -> tuple[Histogram, ...]:
     """Return a histogram per label that occurs, under one scale each way."""
     edges = DISTANCE_EDGES if column == "distance" else CONFIDENCE_EDGES
     counts = {genuine: of.histogram(column, genuine=genuine) for genuine, _ in LABELS}
@@ -213,12 +216,12 @@ def _histograms(
             width=WIDTH,
             height=HEIGHT,
         )
+        of_label = make_filter(GENUINE, "exact", str(int(genuine)))
         bars = []
         for bar in plot.bars(edges, counts[genuine]):
             between = range_filters(ref, edges, edges.index(bar.low))
-            wanted = [make_filter(GENUINE, "exact", str(int(genuine))), *between]
             words = f"{int(bar.count):,} {label}, {column} {bar.low:g} to {bar.high:g}"
-            bars.append(LinkedBar(bar, link(query.with_filters(*wanted)), words))
+            bars.append(_linked(plot, bar, links.narrowed(of_label, *between), words))
         words = f"{of.model.name}: {column} of {sum(counts[genuine]):,} {label} pairs"
         if threshold is not None:
             words += f", mean threshold {threshold:.3f}"
@@ -226,7 +229,21 @@ def _histograms(
     return tuple(found)
 
 
-def _confusion(query: ExplorerQuery, of: ModelSummary, link: Link) -> CrossTable:
+def _linked(plot: Plot, bar: Bar, url: str, words: str) -> LinkedBar:
+    """Return a bar that can be hit at any height, and seen however few pairs it holds."""
+    floor, top = plot.y.start, plot.y.stop
+    return LinkedBar(
+        count=int(bar.count),
+        hit=rectangle(bar.x, top, bar.width, floor - top),
+        outline=rectangle(
+            bar.x + 0.5, min(bar.y, floor - 1.5), bar.width - 1, max(bar.height, 1.5)
+        ),
+        url=url,
+        words=words,
+    )
+
+
+def _confusion(of: ModelSummary, links: Links) -> CrossTable:
     prediction = ColumnRef(MODEL_COLUMNS["prediction"], of.model)
 
     def cell(genuine: bool, predicted: bool) -> Cell:  # noqa: FBT001
@@ -235,9 +252,9 @@ def _confusion(query: ExplorerQuery, of: ModelSummary, link: Link) -> CrossTable
             make_filter(GENUINE, "exact", str(int(genuine))),
             make_filter(prediction, "exact", said),
         ]
-        count = of.count(genuine=genuine, prediction=predicted)
+        count = of.count(prediction=predicted, correct=genuine == predicted)
         words = f"{label} pairs that {of.model.name} calls {said}"
-        return _cell(query, link, wanted, count, of.total, words, right=genuine == predicted)
+        return _cell(links, wanted, count, of.total, words, right=genuine == predicted)
 
     return CrossTable(
         caption=f"Confusion of {of.model.name}",
@@ -249,7 +266,7 @@ def _confusion(query: ExplorerQuery, of: ModelSummary, link: Link) -> CrossTable
     )
 
 
-def _joint_part(query: ExplorerQuery, joint: JointSummary, link: Link) -> JointPart:
+def _joint_part(joint: JointSummary, links: Links) -> JointPart:
     one, two = joint.first, joint.second
 
     def table(
@@ -265,7 +282,7 @@ def _joint_part(query: ExplorerQuery, joint: JointSummary, link: Link) -> JointP
             count = joint.count(**{fields[0]: a, fields[1]: b})
             said = [_spoken(column, flag) for flag in (a, b)]
             about = f"pairs that {one.name} {words} {said[0]} and {two.name} {words} {said[1]}"
-            return _cell(query, link, wanted, count, joint.total, about, right=None)
+            return _cell(links, wanted, count, joint.total, about, right=None)
 
         sides = [_spoken(column, flag) for flag in (True, False)]
         return CrossTable(
@@ -278,7 +295,10 @@ def _joint_part(query: ExplorerQuery, joint: JointSummary, link: Link) -> JointP
         )
 
     # The other models take the second place, the first one stays.
-    others = tuple((model.name, link(query.with_models(one, model))) for model in query.models[2:])
+    query = links.query
+    others = tuple(
+        (model.name, explorer_url(query.with_models(one, model))) for model in query.models[2:]
+    )
     return JointPart(
         first=one,
         second=two,
@@ -308,8 +328,7 @@ def _spoken(column: str, flag: bool) -> str:  # noqa: FBT001
 
 
 def _cell(
-    query: ExplorerQuery,
-    link: Link,
+    links: Links,
     wanted: list[Filter],
     count: int,
     total: int,
@@ -317,5 +336,5 @@ def _cell(
     *,
     right: bool | None,
 ) -> Cell:
-    url = link(query.with_filters(*wanted)) if count else None
+    url = links.narrowed(*wanted) if count else None
     return Cell(count, url, count / total if total else 0.0, words, right)

@@ -10,7 +10,7 @@ from flask import Flask, render_template
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.explorer import summary_cache
+from app.explorer import routes
 from app.explorer.summary import summarise
 from app.models import Dataset, Evaluation
 from app.page_cache import Page, PageCache
@@ -67,7 +67,7 @@ def test_what_is_refused_is_not_kept(demo: Flask, monkeypatch: pytest.MonkeyPatc
 def test_counts_that_ran_out_of_time_are_not_kept(
     demo: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary_cache, "summarise", partial(summarise, seconds=0.0))
+    monkeypatch.setattr(routes, "summarise", partial(summarise, seconds=0.0))
     client, drawn = demo.test_client(), count_drawn(monkeypatch)
     hurried = client.get("/explorer/summary")
     assert hurried.cache_control.no_store
