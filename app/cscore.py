@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from math import exp
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
 
 
 class Fitted(Protocol):
@@ -21,14 +25,14 @@ class Fitted(Protocol):
     def b(self) -> float: ...  # noqa: D102
 
 
-def sigmoid_at(fold: Fitted, distance: float) -> float:
+def sigmoid_at(fold: Fitted, distances: ArrayLike) -> Floats:
     """Return c(d) of eq. (2), clipped to [0, 1]: the fitted share of genuine pairs."""
     # The exponent is bounded: beyond 500 the sigmoid is 0 or 1 to the last digit.
-    exponent = min(500.0, max(-500.0, -fold.k * (distance - fold.d0)))
-    return min(1.0, max(0.0, fold.L / (1 + exp(exponent)) + fold.b))
+    exponent = np.clip(-fold.k * (np.asarray(distances, np.float64) - fold.d0), -500, 500)
+    return np.clip(fold.L / (1 + np.exp(exponent)) + fold.b, 0, 1)
 
 
-def confidence_at(fold: Fitted, distance: float) -> float:
+def confidence_at(fold: Fitted, distances: ArrayLike) -> Floats:
     """Return the C-Score of eq. (3), clipped to [0.5, 1]."""
-    c = sigmoid_at(fold, distance)
-    return min(1.0, max(0.5, c if distance <= fold.threshold else 1 - c))
+    c = sigmoid_at(fold, distances)
+    return np.clip(np.where(np.asarray(distances) <= fold.threshold, c, 1 - c), 0.5, 1)

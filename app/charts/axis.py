@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T", float, NDArray[np.float64])
 
 STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 """Distances between ticks that people read at a glance, times a power of ten."""
@@ -46,15 +51,18 @@ class Axis:
     ticks: tuple[Tick, ...]
     is_log: bool = False
 
-    def place(self, value: float) -> float:
-        """Return where ``value`` stands; beyond the ends of the range it goes beyond the axis.
+    def place(self, value: T) -> T:
+        """Return where a value stands, or each of an array of values.
 
+        Beyond the ends of the range it goes beyond the axis; NaN is nowhere and stays NaN.
         ``ValueError`` for a value on a logarithmic axis that is not above 0.
         """
-        if self.is_log:
-            share = math.log(value / self.low) / math.log(self.high / self.low)
-        else:
+        if not self.is_log:
             share = (value - self.low) / (self.high - self.low)
+        elif np.any(np.asarray(value) <= 0):
+            raise ValueError(f"{value} on a logarithmic axis: expected values above 0.")
+        else:
+            share = np.log(value / self.low) / math.log(self.high / self.low)
         return self.start + share * (self.stop - self.start)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from app.charts.axis import Axis, linear_axis
 
@@ -47,17 +49,14 @@ class Plot:
     x: Axis
     y: Axis
 
-    def path(self, xs: Iterable[float], ys: Iterable[float]) -> str:
+    def path(self, xs: ArrayLike, ys: ArrayLike) -> str:
         """Return a line through the points as an SVG path; a value that is NaN leaves a gap."""
-        parts: list[str] = []
-        pen_up = True
-        for x, y in zip(xs, ys, strict=True):
-            if math.isnan(x) or math.isnan(y):
-                pen_up = True
-                continue
-            parts.append(f"{'M' if pen_up else 'L'}{self.x.place(x):.2f},{self.y.place(y):.2f}")
-            pen_up = False
-        return "".join(parts)
+        x = self.x.place(np.asarray(xs, np.float64))
+        y = self.y.place(np.asarray(ys, np.float64))
+        there = ~(np.isnan(x) | np.isnan(y))
+        goes_on = np.append(False, there[:-1])[there]
+        points = zip(goes_on.tolist(), x[there].tolist(), y[there].tolist(), strict=True)
+        return "".join(f"{'L' if on else 'M'}{x:.2f},{y:.2f}" for on, x, y in points)
 
     def bars(self, edges: Sequence[float], counts: Sequence[float]) -> tuple[Bar, ...]:
         """Return a rectangle per bin that is not empty; there is one edge more than counts."""

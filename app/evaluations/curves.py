@@ -124,8 +124,8 @@ def confidence_samples(folds: Sequence[FoldScore]) -> dict[str, Any]:
         "folds": [
             {
                 "fold": fold.fold,
-                "c": [sigmoid_at(fold, d) for d in distances],
-                "confidence": [confidence_at(fold, d) for d in distances],
+                "c": sigmoid_at(fold, distances).tolist(),
+                "confidence": confidence_at(fold, distances).tolist(),
             }
             for fold in folds
         ],

@@ -172,8 +172,8 @@ def _roc(curves: Curves, *, is_log: bool) -> CurveDrawing:
     return CurveDrawing(
         plot,
         plot.path(
-            (point["false_match_rate"] for point in shown),
-            (point["true_match_rate"] for point in shown),
+            [point["false_match_rate"] for point in shown],
+            [point["true_match_rate"] for point in shown],
         ),
         operating=tuple(
             Mark(
@@ -221,8 +221,8 @@ def _det(curves: Curves) -> CurveDrawing:
     return CurveDrawing(
         plot,
         plot.path(
-            (point["false_match_rate"] for point in points),
-            (point["false_non_match_rate"] for point in points),
+            [point["false_match_rate"] for point in points],
+            [point["false_non_match_rate"] for point in points],
         ),
         folds=tuple(
             Mark(
@@ -243,7 +243,7 @@ def _reliability(curves: Curves) -> CurveDrawing:
     plot = _plot((0.5, 1, "confidence"), (low, 1, "share right"))
     return CurveDrawing(
         plot,
-        plot.path((each["confidence"] for each in filled), (each["accuracy"] for each in filled)),
+        plot.path([each["confidence"] for each in filled], [each["accuracy"] for each in filled]),
         operating=tuple(
             Mark(
                 plot.x.place(each["confidence"]),

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.orm import Session
 
@@ -90,6 +91,36 @@ class Arrays:
 
     def __len__(self) -> int:
         return len(self[ID])
+
+
+def fetch_results(
+    session: Session,
+    dataset: int,
+    model: int,
+    *,
+    columns: Iterable[str],
+    pair_columns: Iterable[str] = (),
+) -> dict[str, NDArray[np.float64]]:
+    """Return columns of all results of an evaluation, and of their pairs, by name.
+
+    Parameters
+    ----------
+    dataset, model
+        Their keys.
+    columns, pair_columns
+        Names of numbers and flags.
+
+    Returns
+    -------
+    (results,) float64 each, in the order of the pairs' ids; flags are 0 and 1.
+    """
+    pairs = _load_pairs(session, [dataset], sorted({"id", *pair_columns}))[dataset]
+    wanted = {(model, name) for name in (*columns, "distance")}
+    results = _load_results(session, {dataset: to_numbers(pairs["id"])}, wanted)
+    found = {name: to_numbers(pairs[name]) for name in pair_columns}
+    found |= {name: to_numbers(results[dataset, model, name]) for name in columns}
+    there = ~np.isnan(to_numbers(results[dataset, model, "distance"]))
+    return {name: numbers[there].astype(np.float64) for name, numbers in found.items()}
 
 
 def _load_pairs(

@@ -104,7 +104,7 @@ def draw_profiles() -> tuple[Plot, tuple[MaskProfile, ...]]:
         row = np.concatenate(([0.0], template[len(template) // 2], [0.0]))
         edges = np.arange(len(row)) - (len(row) - 1) / 2
         xs = np.repeat(edges, 2) + np.tile([-0.5, 0.5], len(row))  # a pixel has a width
-        profiles.append(MaskProfile(blur, plot.path(xs.tolist(), np.repeat(row, 2).tolist())))
+        profiles.append(MaskProfile(blur, plot.path(xs, np.repeat(row, 2))))
     return plot, tuple(profiles)
 
 

@@ -69,6 +69,6 @@ def draw_score(session: Session, evaluation: Evaluation) -> ScoreFigure | None:
             f"M{ratio.x.place(d):.1f},{ratio.y.place(r):.1f}h0"
             for d, r in zip(training.centres.tolist(), training.ratio.tolist(), strict=True)
         ),
-        sigmoid=ratio.path(steps, [sigmoid_at(fold, d) for d in steps]),
-        confidence=ratio.path(steps, [confidence_at(fold, d) for d in steps]),
+        sigmoid=ratio.path(steps, sigmoid_at(fold, steps)),
+        confidence=ratio.path(steps, confidence_at(fold, steps)),
     )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
-from app.models import Evaluation, FoldScore, Pair, Result
+from app.explorer.arrays import fetch_results
+from app.models import Evaluation, FoldScore, Pair
 
 BINS: Final = 400
 """Bins of the C-Score on [0, 2] (the paper's number)."""
@@ -97,8 +98,7 @@ def fetch_fold(session: Session, pair: Pair, model_id: int) -> tuple[Evaluation,
 def fetch_training(session: Session, evaluation: Evaluation, fold: int) -> TrainingDistances:
     """Return the counts of all folds but ``fold``.
 
-    The evaluation's distances are read once, in one statement, and their counts are kept until the
-    evaluation is made again.
+    The evaluation's distances are read once, and their counts are kept until it is made again.
     """
     version = (evaluation.id, evaluation.finished)
     kept = _kept.setdefault(session.get_bind(), {})
@@ -115,15 +115,14 @@ def fetch_training(session: Session, evaluation: Evaluation, fold: int) -> Train
 
 def _count(session: Session, evaluation: Evaluation) -> dict[int, Counts]:
     """Return per fold the counts (impostor, genuine) x bins of an evaluation."""
-    rows = session.execute(
-        select(Pair.fold, Pair.genuine, Result.distance)
-        .join(Result, Result.pair_id == Pair.id)
-        .where(Result.model_id == evaluation.model_id, Result.dataset_id == evaluation.dataset_id)
-    ).all()
-    # Value by value: from a list of rows numpy takes fifty times as long.
-    numbers = (value for row in rows for value in row)
-    table = np.fromiter(numbers, np.float64, count=3 * len(rows)).reshape(-1, 3)
-    fold, genuine, distance = table.T
+    found = fetch_results(
+        session,
+        evaluation.dataset_id,
+        evaluation.model_id,
+        columns=("distance",),
+        pair_columns=("fold", "genuine"),
+    )
+    fold, genuine, distance = found["fold"], found["genuine"], found["distance"]
     # numpy's own bins, to the last bit at their edges: the fit was made with them.
     return {
         int(each): np.stack(

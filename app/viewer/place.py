@@ -115,7 +115,7 @@ class Place:
 def place_of(session: Session, pair: Pair, result: Result) -> Place | None:
     """Return the place of a pair; None where its fold was not fitted.
 
-    Two statements, or one where the evaluation's distances are at hand already.
+    One statement for the fold; the distances of its evaluation are read once.
     """
     found = fetch_fold(session, pair, result.model_id)
     if found is None:
@@ -137,15 +137,19 @@ def draw_place(fold: FoldScore, result: Result, training: TrainingDistances) -> 
     return Place(
         fold=fold,
         result=result,
-        share=sigmoid_at(fold, result.distance),
+        share=float(sigmoid_at(fold, result.distance)),
         training=training,
         curve_plot=share,
         histogram=histogram,
         dots="".join(
-            f"M{share.x.place(d):.1f},{share.y.place(ratio):.1f}h0"
-            for d, ratio in zip(training.centres, training.ratio, strict=True)
+            f"M{x:.1f},{y:.1f}h0"
+            for x, y in zip(
+                share.x.place(training.centres).tolist(),
+                share.y.place(training.ratio).tolist(),
+                strict=True,
+            )
         ),
-        curve=share.path(EDGES, (sigmoid_at(fold, float(d)) for d in EDGES)),
+        curve=share.path(EDGES, sigmoid_at(fold, EDGES)),
         genuine_bars=histogram.bars(edges.tolist(), genuine.tolist()),
         impostor_bars=histogram.bars(edges.tolist(), impostor.tolist()),
         table=tuple(

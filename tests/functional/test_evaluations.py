@@ -218,9 +218,10 @@ def test_curves_are_computed_once_until_the_evaluation_is_another(demo: Flask) -
         row.finished = row.finished.replace(year=2027)
         db.session.commit()
 
-    # What tells the data apart, the evaluation, its results; then the page is kept.
-    assert (first, second) == (3, 1)
-    assert statements_of(demo, url) == 3
+    # What tells the data apart, the evaluation, packed columns of its pairs and results, and, as
+    # none are packed here, their rows; then the page is kept.
+    assert (first, second) == (6, 1)
+    assert statements_of(demo, url) == 6
     assert statements_of(demo, f"{url}/figures.json") == 1
 
 
