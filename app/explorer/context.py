@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from markupsafe import Markup
+
 from app.explorer.catalogue import Catalogue, Named
+from app.explorer.cells import result_cells
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, Column, ColumnRef, Kind
 from app.explorer.filters import DEFAULT_SIZE, MOST_SORT_KEYS, PAGES, ExplorerQuery, SortKey
 from app.explorer.form import ColumnChooser, Form, column_chooser, filter_form
@@ -14,7 +17,7 @@ from app.explorer.page import Page
 from app.explorer.query_string import Params, can_be_carried, query_text
 from app.explorer.rows import PairRow
 from app.explorer.sentence import describe_filter, headline
-from app.explorer.urls import explorer_url, pairs_url, summary_url, url_with
+from app.explorer.urls import explorer_url, pairs_url, summary_url, url_with, viewer_url
 
 MOST_FITTING: Final = 5
 """Columns of models, all groups together, that stand beside the pairs' without scrolling."""
@@ -106,6 +109,13 @@ class ExplorerContext:
     def lead_model(self, row: PairRow) -> str | None:
         """Return the model that the list is about, where it has seen the pair."""
         return next((name for name in self.leads if row.models.get(name) is not None), None)
+
+    def result_cells(self, row: PairRow, group: ModelGroup) -> Markup:
+        """Return the cells of a row under a model."""
+        name = group.model.name
+        result = row.models[name]
+        viewer = viewer_url(row.id, self.back, name) if result and result["explained"] else ""
+        return result_cells(result, group.columns, name, viewer)
 
     @property
     def width_class(self) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.explorer.packing import Array, Text
 
-LIMIT: Final = 20 * 2**20
+LIMIT: Final = 28 * 2**20
 """Bytes; ten models on 100,000 pairs have 27 MB of columns, of which lists use a few at a time."""
 
 Place: TypeAlias = tuple[int, int | None, str]
