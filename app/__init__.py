@@ -41,7 +41,6 @@ def _register_pages(app: Flask) -> None:
     from app.api.routes import blueprint as api
     from app.data.routes import blueprint as data
     from app.evaluations.plotly_file import blueprint as plotly
-    from app.evaluations.results import EXTENSION, CurveStore
     from app.evaluations.routes import blueprint as evaluations
     from app.explorer.routes import blueprint as explorer
     from app.pages.routes import blueprint as pages
@@ -51,7 +50,6 @@ def _register_pages(app: Flask) -> None:
     from app.viewer.media import blueprint as media
     from app.viewer.routes import blueprint as viewer
 
-    app.extensions[EXTENSION] = CurveStore()
     for blueprint in (
         pages,
         explorer,

@@ -1,25 +1,15 @@
-"""The results of an evaluation as curves, computed once per process and evaluation."""
+"""The results of an evaluation as curves."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
 from app.evaluations import curves
 from app.explorer.arrays import fetch_results
 from app.models import Evaluation
-
-KEPT: Final = 64
-"""Evaluations whose curves a process remembers: some 100 KB each."""
-EXTENSION: Final = "evaluation_curves"
-
-Version = tuple[int, datetime]
 
 
 @dataclass(frozen=True)
@@ -44,40 +34,8 @@ class Curves:
         return dict(self.__dict__)
 
 
-class CurveStore:
-    """Remembers curves by evaluation and the moment it was finished: a new run has a new moment."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Version, Curves] = OrderedDict()
-
-    def get(self, version: Version) -> Curves | None:
-        """Return the curves of a version, if they are remembered."""
-        with self._lock:
-            if version in self._kept:
-                self._kept.move_to_end(version)
-            return self._kept.get(version)
-
-    def put(self, version: Version, found: Curves) -> None:
-        """Remember curves; the ones asked for least recently are forgotten."""
-        with self._lock:
-            self._kept[version] = found
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-
-
 def fetch_curves(session: Session, evaluation: Evaluation) -> Curves:
-    """Return the curves of an evaluation, from memory or from the packed columns of its results."""
-    store: CurveStore = current_app.extensions[EXTENSION]
-    version = (evaluation.id, evaluation.finished)
-    found = store.get(version)
-    if found is None:
-        found = _compute(session, evaluation)
-        store.put(version, found)
-    return found
-
-
-def _compute(session: Session, evaluation: Evaluation) -> Curves:
+    """Return the curves of an evaluation, computed from the packed columns of its results."""
     found = fetch_results(
         session,
         evaluation.dataset_id,
