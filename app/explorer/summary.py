@@ -21,29 +21,22 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.database import OutOfTimeError, is_late, limit_statements
-from app.explorer.arrays import DATASET
+from app.explorer.arrays import DATASET, Arrays
 from app.explorer.catalogue import Named
 from app.explorer.columns import MODEL_COLUMNS, PAIR_COLUMNS, ColumnRef
 from app.explorer.filters import ExplorerQuery
 from app.explorer.packing import Numbers
 from app.explorer.selection import Selection
-from app.models import Pair
 
 SECONDS: Final = 1.0
 """Time of a summary; one statement alone is stopped after it too."""
 GENUINE: Final = ColumnRef(PAIR_COLUMNS["genuine"])
 FOLD: Final = ColumnRef(PAIR_COLUMNS["fold"])
 QUALITY: Final = ColumnRef(PAIR_COLUMNS["quality_min"])
-# Two statements in one: each end is read off the index, not off all rows.
-QUALITY_ENDS: Final = select(
-    select(func.min(Pair.quality_min)).scalar_subquery(),
-    select(func.max(Pair.quality_min)).scalar_subquery(),
-)
 DISTANCE_EDGES: Final = tuple(round(n * 0.05, 2) for n in range(41))
 CONFIDENCE_EDGES: Final = tuple(round(0.5 + n * 0.025, 3) for n in range(21))
 
@@ -199,8 +192,7 @@ def summarise(session: Session, query: ExplorerQuery, *, seconds: float = SECOND
         waiting += [f"{query.models[0].name} against {query.models[1].name}", "agreement"]
     try:
         limit_statements(session, seconds)
-        low, high = session.execute(QUALITY_ENDS).one()
-        edges = () if low is None or low == high else round_edges(low, high)
+        edges = _quality_edges(session, query)
         selection = Selection(session, query.sorted_by(), also=_columns(query))
         check()
         pairs = _of_pairs(selection, edges)
@@ -230,6 +222,16 @@ def _columns(query: ExplorerQuery) -> list[ColumnRef]:
     """Return all columns that a summary looks at."""
     of_models = [ColumnRef(MODEL_COLUMNS[name], m) for m in query.models for name in MODEL_COLUMNS]
     return [GENUINE, FOLD, QUALITY, *of_models]
+
+
+def _quality_edges(session: Session, query: ExplorerQuery) -> tuple[float, ...]:
+    """Return edges of the bands of quality, the same for whatever part of the site is asked for."""
+    every = ExplorerQuery(known_datasets=query.known_datasets)
+    quality = Arrays(session, every, [QUALITY]).numbers(QUALITY)
+    quality = quality[~np.isnan(quality)]
+    if not len(quality) or quality.min() == quality.max():
+        return ()
+    return round_edges(float(quality.min()), float(quality.max()))
 
 
 def _of_pairs(selection: Selection, edges: Sequence[float]) -> PairSummary:
