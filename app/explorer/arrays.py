@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from app.database import BINARY
-from app.explorer.columns import PAIR_COLUMNS, ColumnRef
+from app.explorer.columns import PAIR_COLUMNS, ColumnRef, Kind
 from app.explorer.filters import ExplorerQuery
 from app.explorer.held import HELD, Place
 from app.explorer.packing import (
@@ -60,22 +60,25 @@ class Arrays:
         models = {(ref.model.id, ref.column.name) for ref in wanted if ref.model}
         results = _load_results(session, ids, models)
 
-        self._arrays: dict[tuple[int | None, str], Array] = {
-            (None, name): _joined([pairs[dataset][name] for dataset in datasets], name)
-            for name in names
+        self._parts: dict[tuple[int | None, str], list[Array]] = {
+            (None, name): [pairs[dataset][name] for dataset in datasets] for name in names
         }
         for key in models:
-            parts = [results[dataset, *key] for dataset in datasets]
-            self._arrays[key] = _joined(parts, key[1])
+            self._parts[key] = [results[dataset, *key] for dataset in datasets]
         ranks = {dataset.id: rank for rank, dataset in enumerate(query.known_datasets)}
-        self._arrays[None, "dataset"] = np.repeat(
-            np.array([ranks[dataset] for dataset in datasets], np.float64),
-            [len(ids[dataset]) for dataset in datasets],
-        )
+        self._parts[None, "dataset"] = [
+            np.full(len(ids[dataset]), ranks[dataset], np.float64) for dataset in datasets
+        ]
 
     def __getitem__(self, ref: ColumnRef) -> Array:
-        """Return a column; that of datasets holds ranks among the names of all datasets."""
-        return self._arrays[ref.model.id if ref.model else None, ref.column.name]
+        """Return a column; that of datasets holds ranks among the names of all datasets.
+
+        It is put together of its datasets' parts each time: those of all models at once would be
+        fifty megabytes.
+        """
+        name = ref.column.name
+        parts = self._parts[ref.model.id if ref.model else None, name]
+        return joined(parts) if parts else to_array(KINDS.get(name, Kind.INTEGER), [])
 
     def numbers(self, ref: ColumnRef) -> Numbers:
         """Return a column of numbers, flags or datasets."""
@@ -90,7 +93,7 @@ class Arrays:
         return flags
 
     def __len__(self) -> int:
-        return len(self[ID])
+        return sum(len(part) for part in self._parts[None, "id"])
 
 
 def fetch_results(
@@ -258,8 +261,3 @@ def _unpacked(
     array = unpack(KINDS[place[2]], data)
     HELD.keep(place, sha256, data, array)
     return array
-
-
-def _joined(parts: Sequence[Array], name: str) -> Array:
-    """Return a column of several datasets as one; of none, an empty one of its kind."""
-    return joined(parts) if parts else to_array(KINDS[name], [])
