@@ -72,6 +72,14 @@ class Selection:
         """Return the rows at the places from ``start`` up to ``stop`` of the sorted list."""
         return _window([key.values for key in self._keys], self.rows, start, min(stop, len(self)))
 
+    def place_of(self, pair_id: int) -> int | None:
+        """Return a pair's place in the sorted list, from 0; None where it does not match."""
+        rows = self.rows[self.numbers(ID) == pair_id]
+        if not len(rows):
+            return None
+        (itself,) = self.cursors(rows, 0)
+        return self.count_before(itself)[0]
+
     def count_before(self, cursor: Cursor) -> tuple[int, int]:
         """Return how many pairs stand before ``cursor``, and how many do not stand after it."""
         less = np.zeros(len(self), bool)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from flask import url_for
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from app.explorer.catalogue import Catalogue, load_catalogue
 from app.explorer.filters import ExplorerQuery
 from app.explorer.neighbours import Neighbour, find_neighbours
 from app.explorer.parsing import parse_query, parse_results
+from app.explorer.queries import Count
 from app.explorer.query_string import can_be_carried, query_text
 from app.explorer.sentence import describe
 from app.models import Image, Pair, Result
+
+_first, _second = aliased(Image), aliased(Image)
+# Built once: that takes longer than to execute it.
+_FACES: Final = (
+    select(Pair.id, _first.media, _second.media, Result.explained)
+    .join(_first, _first.id == Pair.image1_id)
+    .join(_second, _second.id == Pair.image2_id)
+    .outerjoin(Result, (Result.pair_id == Pair.id) & (Result.model_id == bindparam("model")))
+    .where(Pair.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 @dataclass(frozen=True)
@@ -50,21 +62,18 @@ class Walk:
         that of its dataset.
     title
         The list in words.
-    found
-        Whether the pair is in the list.
     place
-        Its place from 1; None where it is not known.
+        The pair's place from 1; None where it is not in the list.
     count
-        How many pairs there are, in words.
+        How many pairs there are.
     previous, next
         The pairs beside it.
     """
 
     results: str
     title: str
-    found: bool
     place: int | None
-    count: str
+    count: int
     previous: Step | None
     next: Step | None
 
@@ -76,9 +85,8 @@ class Walk:
 
     @property
     def place_words(self) -> str:
-        """``3 of 412``, as far as it is known."""
-        place = "" if self.place is None else f"{self.place:,} "
-        return f"{place}of {self.count}"
+        """``3 of 412``."""
+        return f"{self.place:,} of {self.count:,}"
 
 
 def walk_from(session: Session, pair: Pair, results: str, model_id: int | None = None) -> Walk:
@@ -107,10 +115,9 @@ def walk_from(session: Session, pair: Pair, results: str, model_id: int | None =
 
     return Walk(
         results=results,
-        title=describe(query, found.count),
-        found=found.found,
+        title=describe(query, Count(found.count, exact=True)),
         place=None if found.place is None else found.place + 1,
-        count=f"{found.count.number:,}" if found.count.exact else f"over {found.count.number:,}",
+        count=found.count,
         previous=step(found.previous),
         next=step(found.next),
     )
@@ -127,14 +134,7 @@ def _fetch_faces(
     session: Session, ids: list[int], model_id: int | None
 ) -> tuple[dict[int, tuple[str, str]], dict[int, bool]]:
     """Return the faces of pairs, and whether a model explains them: one statement."""
-    first, second = aliased(Image), aliased(Image)
-    rows = session.execute(
-        select(Pair.id, first.media, second.media, Result.explained)
-        .join(first, first.id == Pair.image1_id)
-        .join(second, second.id == Pair.image2_id)
-        .outerjoin(Result, (Result.pair_id == Pair.id) & (Result.model_id == model_id))
-        .where(Pair.id.in_(ids))
-    ).all()
+    rows = session.execute(_FACES, {"ids": ids, "model": model_id}).all()
     faces = {
         key: (url_for("media.picture", key=one), url_for("media.picture", key=two))
         for key, one, two, _ in rows
