@@ -46,12 +46,20 @@ class Arrays:
     ----------
     refs
         The columns to read; the id and the dataset are always there.
+    once
+        More columns, each of which is looked at once: they are put together of their datasets'
+        parts for that moment, as those of all models at once would be fifty megabytes.
     """
 
     def __init__(
-        self, session: Session, query: ExplorerQuery, refs: Iterable[ColumnRef] = ()
+        self,
+        session: Session,
+        query: ExplorerQuery,
+        refs: Iterable[ColumnRef] = (),
+        once: Iterable[ColumnRef] = (),
     ) -> None:
-        wanted = {ID, *refs}
+        kept = {ID, *refs}
+        wanted = {*kept, *once}
         scope = query.known_datasets if query.scope is None else query.scope
         datasets = [dataset.id for dataset in scope]
         names = sorted({ref.column.name for ref in wanted - {DATASET} if ref.model is None})
@@ -60,6 +68,7 @@ class Arrays:
         models = {(ref.model.id, ref.column.name) for ref in wanted if ref.model}
         results = _load_results(session, ids, models)
 
+        self._kept = kept
         self._parts: dict[tuple[int | None, str], list[Array]] = {
             (None, name): [pairs[dataset][name] for dataset in datasets] for name in names
         }
@@ -71,14 +80,15 @@ class Arrays:
         ]
 
     def __getitem__(self, ref: ColumnRef) -> Array:
-        """Return a column; that of datasets holds ranks among the names of all datasets.
-
-        It is put together of its datasets' parts each time: those of all models at once would be
-        fifty megabytes.
-        """
+        """Return a column; that of datasets holds ranks among the names of all datasets."""
         name = ref.column.name
         parts = self._parts[ref.model.id if ref.model else None, name]
-        return joined(parts) if parts else to_array(KINDS.get(name, Kind.INTEGER), [])
+        if not parts:
+            return to_array(KINDS.get(name, Kind.INTEGER), [])
+        array = joined(parts)
+        if ref in self._kept:
+            parts[:] = [array]
+        return array
 
     def numbers(self, ref: ColumnRef) -> Numbers:
         """Return a column of numbers, flags or datasets."""

@@ -36,7 +36,7 @@ class Selection:
     Parameters
     ----------
     also
-        Columns to have at hand besides those of the filters and sort keys.
+        Columns to look at once, besides those of the filters and sort keys.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Selection:
         refs = [item.ref for item in query.filters] + [key.ref for key in query.order]
         if query.agree is not None:
             refs += _predictions(query)
-        self._arrays = Arrays(session, query, [*refs, *also])
+        self._arrays = Arrays(session, query, refs, once=also)
         self.rows: Rows = np.flatnonzero(self._matches(session))
         """Places of the matching pairs in the arrays."""
 
