@@ -6,7 +6,7 @@ from flask import Flask
 
 from app.assets import Assets
 from app.data.shelf import Shelf
-from app.extensions import db, migrate
+from app.extensions import db
 from app.media import MediaStore
 from app.settings import ROOT, Settings
 
@@ -18,12 +18,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
     app.extensions["media_store"] = MediaStore(settings.media_url)
     app.extensions["release_shelf"] = Shelf(settings.media_url)
-    from app import cli, compression, database, errors, headers, page_cache, triage
+    from app import cli, compression, database, errors, headers, migrations, page_cache, triage
     from app import models as _tables  # noqa: F401  tables before migrations
 
     app.config["SQLALCHEMY_DATABASE_URI"] = database.engine_url(settings.database_url)
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    migrations.init_app(app)
     database.init_app(app)
     errors.init_app(app)
     headers.init_app(app)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.doctor.finding import Finding
+from app.migrations import current_revision, known_revisions, migration_head
 from app.models import Dataset, Evaluation, FaceModel
-from app.pages.readiness import known_revisions, migration_head
 
 
 def check_database(session: Session, url: str) -> Finding:
     """Read the migration of the database, and count what is published in it."""
     shown = make_url(url).render_as_string(hide_password=True)
     try:
-        current = MigrationContext.configure(session.connection()).get_current_revision()
+        current = current_revision(session)
         if current == migration_head():
             return Finding("right", "database", f"{shown}, migration {current}, {_held(session)}")
     except SQLAlchemyError as error:

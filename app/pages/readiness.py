@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.migrations import current_revision, migration_head
 from app.models import Dataset, Evaluation
 from app.pages.overview import fetch_set_progress
-from app.settings import ROOT
 
 DEMO = "demo"
-
-
-@cache
-def migration_head() -> str | None:
-    """Return the newest revision of the migrations in the code."""
-    return _scripts().get_current_head()
-
-
-def known_revisions() -> set[str]:
-    """Return every revision of the migrations in the code."""
-    return {script.revision for script in _scripts().walk_revisions()}
-
-
-def _scripts() -> ScriptDirectory:
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    return ScriptDirectory.from_config(config)
 
 
 def unready_reason(session: Session) -> str | None:
@@ -46,7 +24,7 @@ def unready_reason(session: Session) -> str | None:
 
 
 def _schema_reason(session: Session) -> str | None:
-    current = MigrationContext.configure(session.connection()).get_current_revision()
+    current = current_revision(session)
     head = migration_head()
     if current == head:
         return None

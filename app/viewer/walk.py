@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
 
 from flask import url_for
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from app.explorer.catalogue import Catalogue, load_catalogue
@@ -17,16 +17,6 @@ from app.explorer.queries import Count
 from app.explorer.query_string import can_be_carried, query_text
 from app.explorer.sentence import describe
 from app.models import Image, Pair, Result
-
-_first, _second = aliased(Image), aliased(Image)
-# Built once: that takes longer than to execute it.
-_FACES: Final = (
-    select(Pair.id, _first.media, _second.media, Result.explained)
-    .join(_first, _first.id == Pair.image1_id)
-    .join(_second, _second.id == Pair.image2_id)
-    .outerjoin(Result, (Result.pair_id == Pair.id) & (Result.model_id == bindparam("model")))
-    .where(Pair.id.in_(bindparam("ids", expanding=True)))
-)
 
 
 @dataclass(frozen=True)
@@ -130,11 +120,23 @@ def _list_of(catalogue: Catalogue, pair: Pair, results: str) -> ExplorerQuery:
     return parse_results(results, catalogue, hint=f" Without it, the pair is at {alone}.")
 
 
+@cache  # to build it takes longer than to execute it
+def _faces() -> Select[int, str, str, bool]:
+    first, second = aliased(Image), aliased(Image)
+    return (
+        select(Pair.id, first.media, second.media, Result.explained)
+        .join(first, first.id == Pair.image1_id)
+        .join(second, second.id == Pair.image2_id)
+        .outerjoin(Result, (Result.pair_id == Pair.id) & (Result.model_id == bindparam("model")))
+        .where(Pair.id.in_(bindparam("ids", expanding=True)))
+    )
+
+
 def _fetch_faces(
     session: Session, ids: list[int], model_id: int | None
 ) -> tuple[dict[int, tuple[str, str]], dict[int, bool]]:
     """Return the faces of pairs, and whether a model explains them: one statement."""
-    rows = session.execute(_FACES, {"ids": ids, "model": model_id}).all()
+    rows = session.execute(_faces(), {"ids": ids, "model": model_id}).all()
     faces = {
         key: (url_for("media.picture", key=one), url_for("media.picture", key=two))
         for key, one, two, _ in rows

@@ -107,6 +107,16 @@ def toy(tmp_path: Path) -> Path:
     return path
 
 
+def test_migrations_are_run_by_flask_db(runner: FlaskCliRunner) -> None:
+    current = runner.invoke(args=["db", "current"])
+    assert current.exit_code == 0, current.output
+    upgraded = runner.invoke(args=["db", "upgrade"])
+    assert upgraded.exit_code == 0, upgraded.output
+    assert runner.invoke(args=["db", "check"]).exit_code == 0
+    assert "No such command 'up'" in runner.invoke(args=["db", "up"]).output
+    assert "upgrade" in runner.invoke(args=["db", "--help"]).output
+
+
 def test_models_are_added_listed_and_verified(runner: FlaskCliRunner, toy: Path) -> None:
     assert "No models yet" in run(runner, "models", "list").output
     options = ("--color", "bgr", "--mean", "1,2,3", "--std", "127.5", "--layout", "nchw")

@@ -55,6 +55,14 @@ def _imports(package: str) -> dict[str, set[str]]:
     return found
 
 
+def test_the_site_starts_without_the_libraries_of_its_commands() -> None:
+    program = "import sys; from app import create_app; create_app(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"alembic", "flask_migrate", "mako"} & set(done.stdout.split())
+
+
 def test_only_publish_writes_through_the_tables() -> None:
     doors = {
         path
