@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from app.explorer.packing import Array, Text
 
-LIMIT: Final = 28 * 2**20
-"""Bytes; ten models on 100,000 pairs have 27 MB of columns, of which lists use a few at a time."""
+LIMIT: Final = 24 * 2**20
+"""Bytes; ten models on 100,000 pairs have 27 MB of columns, of which a summary looks at 22."""
 
 Place: TypeAlias = tuple[int, int | None, str]
 """Dataset, model (None for columns of the pairs themselves) and name of a column."""
