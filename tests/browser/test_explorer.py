@@ -170,6 +170,9 @@ def test_counts_come_after_the_table_and_lead_to_their_pairs(explorer: Page) -> 
     bar = explorer.locator(".model-part a[aria-label*='impostor, distance']").first
     expect(bar).to_be_visible()  # it stays unfolded, here and on the next page
     explorer.goto(explorer.url)
+    # It is seen, and hit at any height.
+    expect(bar.locator(".bar-impostor")).not_to_have_css("fill", "none")
+    expect(bar.locator(".bar-hit")).not_to_have_css("fill", "none")
     label = bar.get_attribute("aria-label") or ""
     bar.focus()
     explorer.keyboard.press("Enter")
