@@ -59,11 +59,11 @@ def test_a_result_that_is_lost_with_its_scheduler_is_told_once(
 
     monkeypatch.setattr(distributed.Client, "_gather", lost)
     with (
-        # The client has given up before it is asked for its workers.
-        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         ended(cluster.start_worker()),
         ClusterWorkers(cluster.address, patience=60) as workers,
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
     ):
+        workers._client._timeout = 1  # it has given up before it is asked for its workers
         with pytest.raises(RunError, match="is gone"):
             list(finished(workers, work, [Task(tmp_path, 0)]))
         logging.getLogger("tornado.application").error("other", exc_info=ValueError("news"))
