@@ -10,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from compute.errors import ImageError
 
@@ -66,9 +66,11 @@ def decode(data: bytes, name: str) -> NDArray[np.uint8]:
                 )
             return _rgb(_upright(picture), name)
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        # Pillow reports broken files by any of these
+        # Pillow reports broken files by any of these. Of a file of no known format it tells the
+        # address in memory, but what is skipped must be written down the same each time.
+        why = "no image" if isinstance(error, UnidentifiedImageError) else error
         raise ImageError(
-            f"{name}: cannot be decoded ({error}; {len(data)} bytes). Fetch the file again."
+            f"{name}: cannot be decoded ({why}; {len(data)} bytes). Fetch the file again."
         ) from error
 
 
