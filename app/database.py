@@ -16,12 +16,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, any_, bindparam, event
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.extensions import db
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 
 BINARY: Final = {"xfv_binary": True}
 """Execution options of a statement with many values: bytes are half of what they are as text."""
@@ -35,8 +35,15 @@ def engine_url(database_url: str) -> str:
 
     A database on a read-only file system (a container image) can have no lock and no journal
     beside it: SQLite opens it only when told that nothing will change it (``immutable=1``).
+    ``SettingsError`` where it is no URL.
     """
-    url = make_url(database_url)
+    try:
+        url = make_url(database_url)
+    except ArgumentError as error:  # it does not repeat the URL: there may be a password in it
+        raise SettingsError(
+            "DATABASE_URL is no address of a database: expected sqlite:///FILE, or "
+            "postgresql://USER:PASSWORD@HOST/NAME."
+        ) from error
     path = _sqlite_path(url)
     if path is None or not path.is_file() or _is_writable(path):
         return database_url

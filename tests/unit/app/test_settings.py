@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.database import engine_url
 from app.settings import ROOT, TABLE, Settings, SettingsError
 
 
@@ -73,3 +74,9 @@ def test_a_command_says_which_setting_is_wrong() -> None:
     assert done.returncode == 2
     assert "XFV_MEMORY_GIB='abc'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_database_url_that_is_none_is_a_setting_that_cannot_be_used() -> None:
+    with pytest.raises(SettingsError, match=r"DATABASE_URL .*expected sqlite:///FILE") as raised:
+        engine_url("postgresql//user:secret@host/name")
+    assert "secret" not in str(raised.value)
